@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * /dev/drm_fabric_admin: take a device away and give it back. Who may open it may administer; the
+ * same acts are in sysfs for root.
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+
+#include "fabric.h"
+
+static bool evict_over(struct drm_fabric_device *fdev)
+{
+	return READ_ONCE(fdev->state) != DRM_FABRIC_STATE_EVICTING;
+}
+
+static bool unbind_over(struct drm_fabric_device *fdev)
+{
+	return READ_ONCE(fdev->left);
+}
+
+/* Start @act and wait until it is @over, at most @timeout_ms; 0 = not at all. */
+static int fabric_admin_start(struct drm_fabric_device *fdev,
+			      int (*act)(struct drm_fabric_device *fdev),
+			      bool (*over)(struct drm_fabric_device *fdev), unsigned int timeout_ms)
+{
+	unsigned int cancels = READ_ONCE(fdev->n_cancels);
+	long left;
+	int err;
+
+	err = act(fdev);
+	if (err || !timeout_ms)
+		return err;
+	left = wait_event_killable_timeout(fdev->waitq,
+					   over(fdev) || READ_ONCE(fdev->n_cancels) != cancels,
+					   msecs_to_jiffies(timeout_ms));
+	if (left < 0)
+		return -EINTR;
+	if (!left)
+		return -ETIMEDOUT;
+	if (!READ_ONCE(fdev->left) && READ_ONCE(fdev->n_cancels) != cancels)
+		return -ECANCELED;
+	return 0;
+}
+
+static int fabric_admin_act(struct drm_fabric_device *fdev, unsigned int cmd,
+			    unsigned int timeout_ms)
+{
+	switch (cmd) {
+	case DRM_FABRIC_ADMIN_DRAIN:
+		return fabric_device_drain(fdev, timeout_ms);
+	case DRM_FABRIC_ADMIN_CANCEL:
+		return fabric_device_cancel(fdev);
+	case DRM_FABRIC_ADMIN_EVICT:
+		return fabric_admin_start(fdev, fabric_device_evict, evict_over, timeout_ms);
+	default:
+		return fabric_admin_start(fdev, fabric_device_unbind, unbind_over, timeout_ms);
+	}
+}
+
+static long fabric_admin_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+	struct drm_fabric_admin_device args;
+	struct drm_fabric_device *fdev;
+	int err;
+
+	switch (cmd) {
+	case DRM_FABRIC_ADMIN_DRAIN:
+	case DRM_FABRIC_ADMIN_CANCEL:
+	case DRM_FABRIC_ADMIN_EVICT:
+	case DRM_FABRIC_ADMIN_UNBIND:
+		break;
+	default:
+		return -ENOTTY;
+	}
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	if (args.flags || !args.device[0] || !fabric_name_ok(args.device, sizeof(args.device)))
+		return -EINVAL;
+	if (cmd == DRM_FABRIC_ADMIN_CANCEL && args.timeout_ms)
+		return -EINVAL;
+
+	fdev = fabric_device_find(args.device);
+	if (!fdev)
+		return -ENODEV;
+	err = fabric_admin_act(fdev, cmd, args.timeout_ms);
+	args.resident_bytes = fabric_device_resident(fdev);
+	put_device(&fdev->dev);
+	if (copy_to_user(argp, &args, sizeof(args)))
+		return -EFAULT;
+	return err;
+}
+
+static const struct file_operations fabric_admin_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = fabric_admin_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+struct miscdevice fabric_admin_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "drm_fabric_admin",
+	.mode = 0660,
+	.fops = &fabric_admin_fops,
+};

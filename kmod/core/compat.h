@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What differs between the kernels that the core builds for: 7.0 and later. Kbuild looks into the
+ * kernel's headers and defines FABRIC_HAVE_*; versions would not tell of backports.
+ *
+ * Up to 7.2 a drm_gpusvm belonged to one drm_device and each of its ranges had pages of its own,
+ * which the core leaves alone. From 7.3 on pages are the driver's and name their device.
+ */
+#ifndef FABRIC_COMPAT_H
+#define FABRIC_COMPAT_H
+
+#include <drm/drm_gpusvm.h>
+
+#ifdef FABRIC_HAVE_GPUSVM_INIT_PAGES
+
+static inline int compat_gpusvm_init(struct drm_gpusvm *svm, const char *name,
+				     struct drm_device *drm, struct mm_struct *mm,
+				     unsigned long notifier_size,
+				     const struct drm_gpusvm_ops *ops,
+				     const unsigned long *chunk_sizes, int n_chunk_sizes)
+{
+	return drm_gpusvm_init(svm, name, mm, 0, TASK_SIZE, notifier_size, ops, chunk_sizes,
+			       n_chunk_sizes);
+}
+
+static inline void compat_gpusvm_init_pages(struct drm_gpusvm_pages *pages,
+					    struct drm_device *drm)
+{
+	drm_gpusvm_init_pages(pages, drm);
+}
+
+static inline void compat_gpusvm_range_set_unmapped(struct drm_gpusvm_range *range,
+						    const struct mmu_notifier_range *mmu_range)
+{
+	drm_gpusvm_range_set_unmapped(range, NULL, 0, mmu_range);
+}
+
+static inline bool compat_gpusvm_range_is_unmapped(const struct drm_gpusvm_range *range)
+{
+	return range->flags.unmapped;
+}
+
+#else
+
+static inline int compat_gpusvm_init(struct drm_gpusvm *svm, const char *name,
+				     struct drm_device *drm, struct mm_struct *mm,
+				     unsigned long notifier_size,
+				     const struct drm_gpusvm_ops *ops,
+				     const unsigned long *chunk_sizes, int n_chunk_sizes)
+{
+	return drm_gpusvm_init(svm, name, drm, mm, 0, TASK_SIZE, notifier_size, ops, chunk_sizes,
+			       n_chunk_sizes);
+}
+
+static inline void compat_gpusvm_init_pages(struct drm_gpusvm_pages *pages,
+					    struct drm_device *drm)
+{
+	pages->notifier_seq = LONG_MAX;
+}
+
+static inline void compat_gpusvm_range_set_unmapped(struct drm_gpusvm_range *range,
+						    const struct mmu_notifier_range *mmu_range)
+{
+	drm_gpusvm_range_set_unmapped(range, mmu_range);
+}
+
+static inline bool compat_gpusvm_range_is_unmapped(const struct drm_gpusvm_range *range)
+{
+	return range->pages.flags.unmapped;
+}
+
+#endif
+
+#endif /* FABRIC_COMPAT_H */

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Everything home: the evictor.
+ *
+ * It goes by page frames, not by processes, so it finds pages whatever has become of the process
+ * that placed them. It works in aligned windows of a PMD: a large folio never reaches across the
+ * end of one. A large folio needs a large page of system memory, for the core mm does not split
+ * it without a virtual address; if there is no large page, the address is looked up and the folio
+ * split there, and the next round finds small pages.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+
+#include "fabric.h"
+
+#define WINDOW_PAGES (PMD_SIZE >> PAGE_SHIFT)
+
+struct evict_window {
+	unsigned long src[PMD_SIZE >> PAGE_SHIFT];
+	unsigned long dst[PMD_SIZE >> PAGE_SHIFT];
+	struct drm_fabric_copy list[PMD_SIZE >> PAGE_SHIFT];
+	unsigned long n_pages;
+	bool patient; /* leave a run for the next round if its process's mmap_lock is taken */
+};
+
+static struct folio *evict_alloc(unsigned int order)
+{
+	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+
+	return folio_alloc(gfp, order);
+}
+
+static void evict_drop(unsigned long *dst)
+{
+	struct folio *folio = page_folio(migrate_pfn_to_page(*dst));
+
+	folio_unlock(folio);
+	folio_put(folio);
+	*dst = 0;
+}
+
+/*
+ * Split the large folio that @alloc put at its address, so that it can go home in small pages. Any
+ * part of it that is still mapped there will do.
+ */
+static void evict_split(struct fabric_alloc *alloc, struct evict_window *w)
+{
+	struct mm_struct *mm = alloc->devmem.mm;
+	struct migrate_vma migrate = {
+		.src = w->src,
+		.dst = w->dst,
+		.pgmap_owner = fabric_owner(),
+		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
+	};
+
+	if (!mmget_not_zero(mm))
+		return;
+	mmap_read_lock(mm);
+	migrate.vma = find_vma_intersection(mm, alloc->start, alloc->start + PMD_SIZE);
+	if (migrate.vma) {
+		migrate.start = max(alloc->start, migrate.vma->vm_start);
+		migrate.end = min(alloc->start + PMD_SIZE, migrate.vma->vm_end);
+		/* No destinations: everything stays where it is, in small pages. */
+		if (!migrate_vma_setup(&migrate)) {
+			migrate_vma_pages(&migrate);
+			migrate_vma_finalize(&migrate);
+		}
+	}
+	mmap_read_unlock(mm);
+	mmput_async(mm);
+}
+
+/*
+ * Destinations for the pages that are locked and unmapped. A page without one stays. Returns what
+ * was in the way.
+ */
+static enum fabric_blocked evict_get_destinations(struct evict_window *w)
+{
+	enum fabric_blocked blocked = FABRIC_BLOCKED_NONE;
+
+	for (unsigned long i = 0; i < w->n_pages; i++) {
+		struct folio *folio;
+		unsigned int order;
+
+		w->dst[i] = 0;
+		if (!(w->src[i] & MIGRATE_PFN_MIGRATE))
+			continue;
+		order = folio_order(page_folio(migrate_pfn_to_page(w->src[i])));
+		folio = evict_alloc(order);
+		if (!folio) {
+			blocked = FABRIC_BLOCKED_MEMORY;
+		} else {
+			folio_lock(folio);
+			w->dst[i] = migrate_pfn(folio_pfn(folio));
+			if (order)
+				w->dst[i] |= MIGRATE_PFN_COMPOUND;
+		}
+		for (unsigned long j = 1; j < NR_PAGES(order); j++)
+			w->dst[i + j] = 0;
+		i += NR_PAGES(order) - 1;
+	}
+	return blocked;
+}
+
+/*
+ * Copy what has a destination; what cannot be copied has none afterwards. Pages share the fate of
+ * others only if the engine is well.
+ */
+static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_window *w,
+				      unsigned long first)
+{
+	struct device *dev = pm->region->fdev->dev.parent;
+	enum fabric_blocked blocked = FABRIC_BLOCKED_NONE;
+	unsigned int n = 0;
+	bool failed;
+
+	for (unsigned long i = 0; i < w->n_pages; i++) {
+		struct page *page = migrate_pfn_to_page(w->dst[i]);
+		struct drm_fabric_copy *copy = &w->list[n];
+		unsigned int order;
+		dma_addr_t addr;
+
+		if (!page)
+			continue;
+		order = folio_order(page_folio(page));
+		addr = dma_map_page(dev, page, 0, PAGE_SIZE << order, DMA_FROM_DEVICE);
+		if (dma_mapping_error(dev, addr)) {
+			evict_drop(&w->dst[i]);
+			blocked = FABRIC_BLOCKED_COPY;
+			continue;
+		}
+		copy->dir = DRM_FABRIC_COPY_FROM_REGION;
+		copy->offset = (u64)(first + i) << PAGE_SHIFT;
+		copy->addr = drm_pagemap_addr_encode(addr, DRM_INTERCONNECT_SYSTEM, order,
+						     DMA_FROM_DEVICE);
+		n++;
+	}
+	failed = fabric_copy_run(pm->region, w->list, n);
+	for (unsigned int i = 0; i < n; i++) {
+		bool lost = failed && fabric_copy_run(pm->region, &w->list[i], 1);
+
+		dma_unmap_page(dev, w->list[i].addr.addr, PAGE_SIZE << w->list[i].addr.order,
+			       DMA_FROM_DEVICE);
+		if (!lost)
+			continue;
+		evict_drop(&w->dst[(w->list[i].offset >> PAGE_SHIFT) - first]);
+		blocked = FABRIC_BLOCKED_COPY;
+	}
+	return blocked;
+}
+
+/* A CPU fault has just brought it home, and holds it for a moment longer. */
+static bool evict_is_retired(struct folio *folio)
+{
+	return (unsigned long)folio_zone_device_data(folio) & DRM_PAGEMAP_ZDD_FLAG_MIGRATED;
+}
+
+/* Isolate the pages, give them destinations, copy, and put those in their place. */
+static enum fabric_blocked evict_move(struct fabric_pagemap *pm, struct evict_window *w,
+				      unsigned long first)
+{
+	enum fabric_blocked blocked, copy_blocked;
+	unsigned long moved = 0;
+
+	if (migrate_device_range(w->src, PHYS_PFN(pm->pgmap.range.start) + first, w->n_pages))
+		return FABRIC_BLOCKED_MEMORY;
+	for (unsigned long i = 0; i < w->n_pages; i++)
+		if ((w->src[i] & MIGRATE_PFN_MIGRATE) &&
+		    evict_is_retired(page_folio(migrate_pfn_to_page(w->src[i]))))
+			w->src[i] &= ~MIGRATE_PFN_MIGRATE;
+
+	blocked = evict_get_destinations(w);
+	copy_blocked = evict_copy(pm, w, first);
+	if (copy_blocked)
+		blocked = copy_blocked;
+
+	/* The device may have written them: see fabric_copy_to_ram(). */
+	for (unsigned long i = 0; i < w->n_pages; i++)
+		if (w->dst[i])
+			folio_set_dirty(page_folio(migrate_pfn_to_page(w->src[i])));
+	migrate_device_pages(w->src, w->dst, w->n_pages);
+	for (unsigned long i = 0; i < w->n_pages; i++)
+		if ((w->src[i] & MIGRATE_PFN_MIGRATE) && w->dst[i])
+			moved += folio_nr_pages(page_folio(migrate_pfn_to_page(w->dst[i])));
+	migrate_device_finalize(w->src, w->dst, w->n_pages);
+	atomic64_add(moved << PAGE_SHIFT, &pm->region->evicted_bytes);
+	return blocked;
+}
+
+/*
+ * Pages [first, first + w->n_pages) that @alloc's mm has placed.
+ *
+ * While pages are unmapped, nothing but their mappings keeps the anon_vma by which they are mapped
+ * again, and migrate_device_range() takes no reference: the mm must not unmap them meanwhile. That
+ * is what its lock is for. A process that keeps its lock for long must not stop the evictor,
+ * though; nor is there a lock to take for pages that only a child is left to share.
+ */
+static enum fabric_blocked evict_run(struct fabric_pagemap *pm, struct evict_window *w,
+				     unsigned long first, struct fabric_alloc *alloc)
+{
+	struct mm_struct *mm = alloc->devmem.mm;
+	bool users = mmget_not_zero(mm), locked = users && mmap_read_trylock(mm);
+	enum fabric_blocked blocked = FABRIC_BLOCKED_BUSY;
+	bool large = false;
+
+	if (locked || !users || !w->patient) {
+		blocked = evict_move(pm, w, first);
+		large = w->src[0] & MIGRATE_PFN_COMPOUND;
+	}
+	if (locked)
+		mmap_read_unlock(mm);
+	if (users)
+		mmput_async(mm);
+	if (blocked == FABRIC_BLOCKED_MEMORY && large)
+		evict_split(alloc, w);
+	return blocked;
+}
+
+/* Whose page it is, counted; NULL if it is free. */
+static struct fabric_alloc *evict_owner(struct fabric_pagemap *pm, unsigned long index)
+{
+	struct fabric_alloc *alloc;
+
+	guard(rcu)();
+	alloc = READ_ONCE(pm->pages[index]);
+	return alloc && kref_get_unless_zero(&alloc->ref) ? alloc : NULL;
+}
+
+/* The first page from @index on, before @end, that @mm has not placed. */
+static unsigned long evict_run_end(struct fabric_pagemap *pm, unsigned long index,
+				   unsigned long end, struct mm_struct *mm)
+{
+	struct fabric_alloc *alloc;
+
+	guard(rcu)();
+	for (; index < end; index++) {
+		alloc = READ_ONCE(pm->pages[index]);
+		if (!alloc || alloc->devmem.mm != mm)
+			break;
+	}
+	return index;
+}
+
+/* The pages of one window, run by run. A large folio is within one: it is all one allocation's. */
+static enum fabric_blocked evict_window(struct fabric_pagemap *pm, struct evict_window *w,
+					unsigned long first, unsigned long end)
+{
+	enum fabric_blocked blocked = FABRIC_BLOCKED_NONE, b;
+	struct fabric_alloc *alloc;
+	unsigned long next;
+
+	for (; first < end; first = next) {
+		next = first + 1;
+		alloc = evict_owner(pm, first);
+		if (!alloc)
+			continue;
+		next = evict_run_end(pm, next, end, alloc->devmem.mm);
+		w->n_pages = next - first;
+		b = evict_run(pm, w, first, alloc);
+		if (b)
+			blocked = b;
+		fabric_alloc_put(alloc);
+	}
+	return blocked;
+}
+
+/* All windows. Returns what was in the way of some pages. */
+static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient)
+{
+	struct drm_fabric_region *region = pm->region;
+	unsigned long n_pages = region->size >> PAGE_SHIFT;
+	enum fabric_blocked blocked = FABRIC_BLOCKED_NONE, b;
+	struct evict_window *w;
+
+	w = kvmalloc_obj(*w);
+	if (!w)
+		return FABRIC_BLOCKED_MEMORY;
+	w->patient = patient;
+	for (unsigned long first = 0; first < n_pages; first += WINDOW_PAGES) {
+		b = evict_window(pm, w, first, min(first + WINDOW_PAGES, n_pages));
+		if (b)
+			blocked = b;
+		if (!fabric_device_evict_wanted(region->fdev))
+			break;
+		cond_resched();
+	}
+	kvfree(w);
+	return blocked;
+}
+
+/**
+ * fabric_region_evict() - one round over a region
+ * @region: takes no new pages
+ * @patient: leave pages of a process that is busy with its mappings for a later round
+ *
+ * Return: true if there is nothing left in it. Otherwise it has waited a little, and
+ * fdev->blocked says for what.
+ */
+bool fabric_region_evict(struct drm_fabric_region *region, bool patient)
+{
+	struct drm_fabric_device *fdev = region->fdev;
+	struct fabric_pagemap *pm;
+	enum fabric_blocked blocked;
+
+	/* The last page may go by itself, and the idle timer behind it. */
+	scoped_guard(mutex, &region->lock) {
+		pm = region->pm;
+		if (!pm || !atomic64_read(&region->n_pages))
+			return true;
+		drm_pagemap_get(&pm->dpagemap);
+	}
+	blocked = evict_round(pm, patient);
+	drm_pagemap_put(&pm->dpagemap);
+
+	if (!atomic64_read(&region->n_pages))
+		return true;
+	/* What is left was locked or referenced at that moment, or its freeing is under way. */
+	WRITE_ONCE(fdev->blocked, blocked ?: FABRIC_BLOCKED_BUSY);
+	schedule_timeout_idle(msecs_to_jiffies(10));
+	return false;
+}

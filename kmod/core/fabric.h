@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Inside of the fabric core. Nothing here is for drivers: that is <drm/drm_fabric.h>.
+ */
+#ifndef FABRIC_H
+#define FABRIC_H
+
+#include <drm/drm_fabric.h>
+#include <linux/cleanup.h>
+#include <linux/completion.h>
+#include <linux/device.h>
+#include <linux/kref.h>
+#include <linux/llist.h>
+#include <linux/maple_tree.h>
+#include <linux/memremap.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/string.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <uapi/drm/drm_fabric.h>
+
+struct fabric_handle;
+struct fabric_link;
+
+/* What an evictor waits for. */
+enum fabric_blocked {
+	FABRIC_BLOCKED_NONE,
+	FABRIC_BLOCKED_MEMORY,
+	FABRIC_BLOCKED_BUSY,
+	FABRIC_BLOCKED_COPY,
+};
+
+/**
+ * struct drm_fabric_device - a device in the fabric
+ * @dev: in class drm_fabric; child of the parent, and its name
+ * @drm: counted
+ * @incarnation: how many devices of this name there have been
+ * @slot: key of this device in others' @links
+ * @generation: of the last change here
+ * @link: in fabric_devices, under fabric_registry
+ * @links: fabric_link by the owner's slot; written under fabric_registry, read under RCU
+ * @state_lock: protects @state, @leaving and what goes with a change; inside fabric_registry
+ * @state: enum drm_fabric_state
+ * @leaving: the driver's remove() has begun; no way back
+ * @unbind_wanted: unbind when it is offline, unless that is called off
+ * @unbinding: unbind_work is about to call remove(); no way back
+ * @n_cancels: counts cancels, for those who wait for something that was called off
+ * @gone: remove() has come to its end; no operation of the driver is called any more
+ * @left: after that: its files in sysfs have gone, too
+ * @users: held for reading by work that may put pages on the device. A change of state flushes it
+ * by taking it for writing. Outside mmap_lock
+ * @blocked: enum fabric_blocked
+ * @evict_work: takes everything home
+ * @unbind_work: unbinds the driver
+ * @waitq: woken on each change of state and when the device is gone
+ * @vms: address spaces, under @vms_lock
+ */
+struct drm_fabric_device {
+	struct device dev;
+	struct drm_device *drm;
+	const struct drm_fabric_device_ops *ops;
+	void *priv;
+	u64 incarnation;
+	unsigned long slot;
+	u64 generation;
+	struct list_head link;
+	struct xarray links;
+	struct kobject *links_dir;
+	struct kobject *regions_dir;
+	struct mutex state_lock; /* see above */
+	int state;
+	bool leaving;
+	bool unbind_wanted;
+	bool unbinding;
+	bool gone;
+	bool left;
+	unsigned int n_cancels;
+	struct rw_semaphore users;
+	int blocked;
+	struct work_struct evict_work;
+	struct work_struct unbind_work;
+	wait_queue_head_t waitq;
+	struct mutex vms_lock; /* see above */
+	struct list_head vms;
+	unsigned int n_regions;
+	struct drm_fabric_region *regions[DRM_FABRIC_MAX_REGIONS];
+	struct rcu_head rcu;
+};
+
+/**
+ * struct drm_fabric_region - memory of a device
+ * @kobj: regions/<name>; its release frees the region
+ * @fdev: not counted: the device holds its regions, and a handle holds both
+ * @lock: protects the life of @pm
+ * @pm: the struct pages, or NULL
+ * @n_dying: pagemaps that are being taken down
+ * @n_handles: open handles
+ * @n_pages: pages taken from the driver, whether or not they hold data yet
+ * @n_mappings: addresses given out by device_map
+ * @idle_work: takes @pm down when nothing has referred to it for @idle_timeout_ms
+ * @handles: open handles, under @handles_lock
+ */
+struct drm_fabric_region {
+	struct kobject kobj;
+	struct drm_fabric_device *fdev;
+	char name[DRM_FABRIC_REGION_NAME_SIZE];
+	phys_addr_t phys;
+	u64 size;
+	struct mutex lock; /* see above */
+	struct fabric_pagemap *pm;
+	atomic_t n_dying;
+	atomic_t n_handles;
+	atomic64_t n_pages;
+	atomic64_t n_mappings;
+	atomic64_t moved_in_bytes;
+	atomic64_t moved_out_bytes;
+	atomic64_t evicted_bytes;
+	unsigned int idle_timeout_ms;
+	struct delayed_work idle_work;
+	spinlock_t handles_lock; /* see above */
+	struct list_head handles;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct fabric_pagemap - struct pages for a region, from memremap to memunmap
+ * @dpagemap: counted: one reference is the core's, one each zdd's and each mapping's
+ * @pgmap: the core's own memremap, not devm: it outlives an unbind if it must
+ * @region: counted
+ * @pages: per page of the region: the allocation that it belongs to, or NULL. A set entry holds
+ * no reference; the page's zdd does. Who does not own the page looks under RCU
+ * @copy_failed: per page: the copy engine gave up on it; under the page's lock
+ */
+struct fabric_pagemap {
+	struct drm_pagemap dpagemap;
+	struct dev_pagemap pgmap;
+	struct drm_fabric_region *region;
+	struct fabric_alloc **pages;
+	unsigned long *copy_failed;
+	struct work_struct destroy_work;
+	struct rcu_head rcu;
+};
+
+#define FABRIC_MAX_EXTENTS 16
+
+/**
+ * struct fabric_alloc - one successful or failed move of a piece of memory into a region
+ * @devmem: what drm_pagemap knows; its size is the granule in which a CPU touch brings pages
+ * home, not ours
+ * @handle: counted: through which it was placed
+ * @n_extents: number of @extents, each a block that the driver gave
+ * @n_pages: pages in all extents
+ * @n_freed: of these, pages given back
+ *
+ * Holds an mmgrab() of devmem.mm: after a fork pages may outlive the mm that placed them.
+ */
+struct fabric_alloc {
+	struct drm_pagemap_devmem devmem;
+	struct kref ref;
+	struct fabric_pagemap *pm;
+	struct fabric_handle *handle;
+	unsigned long start;
+	unsigned int n_extents;
+	unsigned long n_pages;
+	atomic_long_t n_freed;
+	struct llist_node free_node;
+	struct rcu_head rcu;
+	struct {
+		u64 offset;
+		unsigned long n_pages;
+	} extents[FABRIC_MAX_EXTENTS];
+};
+
+/* A CPU touch brings home the aligned block of this size around it, or the whole large page. */
+#define FABRIC_FAULT_GRANULE max_t(unsigned long, SZ_64K, PAGE_SIZE)
+/* Populate works, and can be interrupted, in steps of this size. */
+#define FABRIC_STEP PMD_SIZE
+
+/* A name from user space: it ends, and nothing is behind its end. */
+static inline bool fabric_name_ok(const char *name, size_t size)
+{
+	size_t len = strnlen(name, size);
+
+	return len < size && !memchr_inv(name + len, 0, size - len);
+}
+
+/* main.c */
+extern struct mutex fabric_registry;
+extern struct list_head fabric_devices;
+extern struct workqueue_struct *fabric_wq;
+extern struct workqueue_struct *fabric_evict_wq;
+extern const struct class fabric_class;
+extern const struct class fabric_group_class;
+u64 fabric_generation(void);
+u64 fabric_generation_bump(void);
+/* The owner of all fabric pages: one for the fabric, reachability is decided by pairs. */
+void *fabric_owner(void);
+
+/* device.c */
+struct drm_fabric_device *fabric_device_find(const char *name);
+struct drm_fabric_device *fabric_device_by_file(struct file *file);
+struct drm_fabric_device *fabric_device_by_parent(struct device *parent);
+bool fabric_device_any_unreaching(struct drm_fabric_device *owner);
+int fabric_device_uevent(const struct device *dev, struct kobj_uevent_env *env);
+void fabric_device_changed(struct drm_fabric_device *fdev);
+int fabric_device_begin_use(struct drm_fabric_device *fdev);
+void fabric_device_end_use(struct drm_fabric_device *fdev);
+int fabric_device_drain(struct drm_fabric_device *fdev, unsigned int notice_ms);
+int fabric_device_cancel(struct drm_fabric_device *fdev);
+int fabric_device_evict(struct drm_fabric_device *fdev);
+int fabric_device_unbind(struct drm_fabric_device *fdev);
+u64 fabric_device_resident(struct drm_fabric_device *fdev);
+bool fabric_device_evict_wanted(struct drm_fabric_device *fdev);
+const char *fabric_state_name(int state);
+void fabric_names_free(void);
+
+static inline struct drm_fabric_device *to_fabric_device(struct device *dev)
+{
+	return container_of(dev, struct drm_fabric_device, dev);
+}
+
+/* link.c */
+int fabric_links_add(struct drm_fabric_device *fdev);
+void fabric_links_remove(struct drm_fabric_device *fdev);
+bool fabric_reachable(struct drm_fabric_device *accessor, struct drm_fabric_device *owner);
+const struct drm_fabric_link_desc *fabric_link_desc(struct drm_fabric_device *accessor,
+						    struct drm_fabric_device *owner);
+const char *fabric_link_type_name(enum drm_fabric_link_type type);
+
+/* group.c */
+void fabric_groups_update(void);
+
+static inline u64 fabric_region_resident(struct drm_fabric_region *region)
+{
+	return (u64)atomic64_read(&region->n_pages) << PAGE_SHIFT;
+}
+
+/* region.c */
+struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
+					       const struct drm_fabric_region_desc *desc);
+void fabric_region_remove(struct drm_fabric_region *region);
+void fabric_region_put(struct drm_fabric_region *region);
+int fabric_region_use_pagemap(struct drm_fabric_region *region);
+void fabric_region_check_idle(struct drm_fabric_region *region);
+void fabric_region_drop_pagemap(struct drm_fabric_region *region);
+struct drm_fabric_region *fabric_region_of_entry(unsigned long hmm_pfn);
+
+static inline struct fabric_pagemap *to_fabric_pagemap(struct drm_pagemap *dpagemap)
+{
+	return container_of(dpagemap, struct fabric_pagemap, dpagemap);
+}
+
+static inline struct fabric_pagemap *fabric_page_pagemap(struct page *page)
+{
+	return container_of(page_pgmap(page), struct fabric_pagemap, pgmap);
+}
+
+static inline unsigned long fabric_page_index(struct fabric_pagemap *pm, struct page *page)
+{
+	return page_to_pfn(page) - PHYS_PFN(pm->pgmap.range.start);
+}
+
+/* alloc.c */
+struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabric_pagemap *pm,
+				      struct mm_struct *mm, unsigned long start);
+void fabric_alloc_put(struct fabric_alloc *alloc);
+int fabric_alloc_populate(struct fabric_alloc *alloc, unsigned long npages, unsigned long *pfns);
+void fabric_alloc_release(struct drm_pagemap_devmem *devmem);
+void fabric_folio_free(struct folio *folio);
+
+/* copy.c */
+int fabric_copy_run(struct drm_fabric_region *region, const struct drm_fabric_copy *list,
+		    unsigned int n);
+int fabric_copy_to_devmem(struct page **pages, struct drm_pagemap_addr *addrs, unsigned long npages,
+			  struct dma_fence *fence);
+int fabric_copy_to_ram(struct page **pages, struct drm_pagemap_addr *addrs, unsigned long npages,
+		       struct dma_fence *fence);
+
+/* migrate.c */
+const struct dev_pagemap_ops *fabric_dev_pagemap_ops(void);
+int fabric_populate(struct fabric_handle *handle, struct drm_fabric_devmem_populate *args);
+
+/* walk.c */
+int fabric_to_system(struct drm_fabric_region *region, unsigned long start, unsigned long end,
+		     u64 *moved);
+int fabric_residency(struct drm_fabric_region *region, struct drm_fabric_devmem_residency *args);
+int fabric_home_unreaching(struct drm_fabric_device *owner, struct mm_struct *mm,
+			   unsigned long start, unsigned long end);
+int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, unsigned long start,
+		unsigned long end, bool write);
+
+/* evict.c */
+bool fabric_region_evict(struct drm_fabric_region *region, bool patient);
+
+/* vm.c */
+void fabric_vms_kill(struct drm_fabric_device *fdev);
+void fabric_vms_revoke(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
+
+/* handle.c */
+struct fabric_handle {
+	struct kref ref;
+	u64 id;
+	struct drm_fabric_region *region;
+	struct list_head link;
+	atomic64_t resident_bytes;
+	spinlock_t lock; /* events */
+	wait_queue_head_t waitq;
+	bool revoked;
+	u64 seq;
+	unsigned int head, n_events;
+	struct drm_fabric_event events[8];
+};
+
+int fabric_handle_open(struct drm_fabric_open_devmem *args, void __user *argp);
+void fabric_handle_put(struct fabric_handle *handle);
+void fabric_handles_post(struct drm_fabric_region *region, u32 type, u64 arg);
+
+/* admin.c */
+extern struct miscdevice fabric_admin_misc;
+
+#endif /* FABRIC_H */

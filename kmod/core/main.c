@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The module, its classes, and /dev/drm_fabric.
+ *
+ * DOC: Overview
+ *
+ * The core stands between GPU drivers and the kernel's drm_pagemap and drm_gpusvm. Drivers
+ * register devices with regions (device.c, region.c); the core compares them pair by pair
+ * (link.c, group.c), gives regions struct pages when somebody first wants to place memory there
+ * (region.c), moves memory in (migrate.c, alloc.c, copy.c), lets the CPU and the evictor move it
+ * out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c). Programs hold handles
+ * on regions (handle.c); administrators take devices away (admin.c, device.c).
+ *
+ * DOC: Locking
+ *
+ * The order is in <drm/drm_fabric.h>. Inside the core: fabric_registry -> state_lock ->
+ * region->lock; drm_fabric_device.users (read) -> mmap_lock. The maple tree of pagemaps and the
+ * pair table are read under RCU.
+ */
+#include <linux/compat.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+
+#include "fabric.h"
+
+/* The set of devices, and what follows from it: links and groups. */
+DEFINE_MUTEX(fabric_registry);
+LIST_HEAD(fabric_devices);
+struct workqueue_struct *fabric_wq;
+struct workqueue_struct *fabric_evict_wq;
+
+static atomic64_t generation = ATOMIC64_INIT(1);
+
+u64 fabric_generation(void)
+{
+	return atomic64_read(&generation);
+}
+
+u64 fabric_generation_bump(void)
+{
+	return atomic64_inc_return(&generation);
+}
+
+void *fabric_owner(void)
+{
+	return &fabric_devices;
+}
+
+static ssize_t generation_show(const struct class *class, const struct class_attribute *attr,
+			       char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", fabric_generation());
+}
+static CLASS_ATTR_RO(generation);
+
+static struct attribute *fabric_class_attrs[] = {
+	&class_attr_generation.attr,
+	NULL,
+};
+ATTRIBUTE_GROUPS(fabric_class);
+
+const struct class fabric_class = {
+	.name = "drm_fabric",
+	.class_groups = fabric_class_groups,
+	.dev_uevent = fabric_device_uevent,
+};
+
+const struct class fabric_group_class = {
+	.name = "drm_fabric_group",
+};
+
+static int fabric_query(void __user *argp)
+{
+	struct drm_fabric_query args;
+	struct drm_fabric_device *fdev;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	if (args.flags)
+		return -EINVAL;
+
+	args = (struct drm_fabric_query){
+		.abi_version = DRM_FABRIC_ABI_VERSION,
+		.generation = fabric_generation(),
+		.populate_step_bytes = FABRIC_STEP,
+	};
+	scoped_guard(mutex, &fabric_registry)
+		list_for_each_entry(fdev, &fabric_devices, link)
+			args.n_devices++;
+	return copy_to_user(argp, &args, sizeof(args)) ? -EFAULT : 0;
+}
+
+static int fabric_open_devmem(void __user *argp)
+{
+	struct drm_fabric_open_devmem args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	if (args.flags || args.pad)
+		return -EINVAL;
+	if (!fabric_name_ok(args.region, sizeof(args.region)))
+		return -EINVAL;
+
+	return fabric_handle_open(&args, argp);
+}
+
+static long fabric_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+
+	switch (cmd) {
+	case DRM_FABRIC_IOCTL_QUERY:
+		return fabric_query(argp);
+	case DRM_FABRIC_IOCTL_OPEN_DEVMEM:
+		return fabric_open_devmem(argp);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations fabric_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = fabric_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct miscdevice fabric_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "drm_fabric",
+	.mode = 0666,
+	.fops = &fabric_fops,
+};
+
+static int __init fabric_init(void)
+{
+	int err;
+
+	/* Frees pages and pagemaps on behalf of reclaim. */
+	fabric_wq = alloc_workqueue("drm_fabric", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!fabric_wq)
+		return -ENOMEM;
+	/* Needs memory itself: never behind reclaim. */
+	fabric_evict_wq = alloc_workqueue("drm_fabric_evict", WQ_UNBOUND, 0);
+	if (!fabric_evict_wq) {
+		err = -ENOMEM;
+		goto destroy_wq;
+	}
+	err = class_register(&fabric_class);
+	if (err)
+		goto destroy_evict_wq;
+	err = class_register(&fabric_group_class);
+	if (err)
+		goto unregister_class;
+	err = misc_register(&fabric_misc);
+	if (err)
+		goto unregister_group_class;
+	err = misc_register(&fabric_admin_misc);
+	if (err)
+		goto deregister_misc;
+	return 0;
+
+deregister_misc:
+	misc_deregister(&fabric_misc);
+unregister_group_class:
+	class_unregister(&fabric_group_class);
+unregister_class:
+	class_unregister(&fabric_class);
+destroy_evict_wq:
+	destroy_workqueue(fabric_evict_wq);
+destroy_wq:
+	destroy_workqueue(fabric_wq);
+	return err;
+}
+
+static void __exit fabric_exit(void)
+{
+	misc_deregister(&fabric_admin_misc);
+	misc_deregister(&fabric_misc);
+	class_unregister(&fabric_group_class);
+	class_unregister(&fabric_class);
+	destroy_workqueue(fabric_evict_wq);
+	/* Frees what the last pages left behind, then the RCU callbacks that this queues. */
+	destroy_workqueue(fabric_wq);
+	fabric_names_free();
+	rcu_barrier();
+}
+
+module_init(fabric_init);
+module_exit(fabric_exit);
+
+MODULE_DESCRIPTION("Multi-device fabric manager for GPU memory");
+MODULE_LICENSE("Dual MIT/GPL");

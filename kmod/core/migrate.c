@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Memory into a region: populate; and back on a CPU touch.
+ *
+ * drm_pagemap moves a piece whole or not at all. Populate wants as much as will go, so a piece
+ * that resists is tried again in 64 KiB and then in 4 KiB pieces, each with an allocation of its
+ * own.
+ *
+ * A device-private page that its owner's populate has put somewhere is shared by everybody who
+ * shares the memory; only the caller's own mm is ever populated.
+ */
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include "fabric.h"
+
+static int fabric_populate_devmem_pfn(struct drm_pagemap_devmem *devmem, unsigned long npages,
+				      unsigned long *pfns)
+{
+	return fabric_alloc_populate(container_of(devmem, struct fabric_alloc, devmem), npages,
+				     pfns);
+}
+
+static const struct drm_pagemap_devmem_ops fabric_devmem_ops = {
+	.devmem_release = fabric_alloc_release,
+	.populate_devmem_pfn = fabric_populate_devmem_pfn,
+	.copy_to_devmem = fabric_copy_to_devmem,
+	.copy_to_ram = fabric_copy_to_ram,
+};
+
+/*
+ * Upstream says SIGBUS for whatever goes wrong. Only a copy that cannot be done deserves that;
+ * without memory the fault waits for the OOM killer like any other.
+ */
+static vm_fault_t fabric_migrate_to_ram(struct vm_fault *vmf)
+{
+	struct fabric_pagemap *pm = fabric_page_pagemap(vmf->page);
+	unsigned long index = fabric_page_index(pm, vmf->page);
+	struct fabric_alloc *alloc = READ_ONCE(pm->pages[index]);
+	vm_fault_t ret;
+
+	/* The fault holds a reference on the page: its allocation stays. */
+	clear_bit(index, pm->copy_failed);
+	/*
+	 * Upstream takes this size for the block to bring home, and has no other use for it. A
+	 * large folio comes whole: the core mm cannot split one that is mapped by a PMD while the
+	 * fault holds it (7.2, migrate_vma_collect_huge_pmd() takes a reference too many), and
+	 * the fault would come back for ever. Two faults of both kinds at once are harmless: one
+	 * moves more than it needs, or the other comes again.
+	 */
+	WRITE_ONCE(alloc->devmem.size, vmf->pte ? FABRIC_FAULT_GRANULE : PMD_SIZE);
+	ret = drm_pagemap_pagemap_ops_get()->migrate_to_ram(vmf);
+	if (ret == VM_FAULT_SIGBUS && !test_bit(index, pm->copy_failed))
+		return VM_FAULT_OOM;
+	return ret;
+}
+
+/*
+ * Upstream's operations with ours around two of them. The copy is made once, the original never
+ * changes.
+ */
+const struct dev_pagemap_ops *fabric_dev_pagemap_ops(void)
+{
+	static struct dev_pagemap_ops ops;
+
+	ops = *drm_pagemap_pagemap_ops_get();
+	ops.folio_free = fabric_folio_free;
+	ops.migrate_to_ram = fabric_migrate_to_ram;
+	return &ops;
+}
+
+struct populate {
+	struct fabric_handle *handle;
+	struct fabric_pagemap *pm;
+	struct mm_struct *mm;
+	struct drm_fabric_devmem_populate *args;
+	bool full; /* the region has no page left: no use in trying smaller pieces */
+	unsigned long arrived; /* bytes of this step that came in a piece that failed */
+};
+
+static int refusal_of(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return DRM_FABRIC_REFUSED_BUSY;
+	case -ENOSPC:
+		return DRM_FABRIC_REFUSED_NO_ROOM;
+	case -EOPNOTSUPP:
+		return DRM_FABRIC_REFUSED_NOT_ANON;
+	case -EFAULT:
+	case -ENOENT:
+		return DRM_FABRIC_REFUSED_NOT_MAPPED;
+	case -ENOMEM:
+		return DRM_FABRIC_REFUSED_NO_MEMORY;
+	case -EIO:
+		return DRM_FABRIC_REFUSED_COPY;
+	default:
+		return DRM_FABRIC_REFUSED_OTHER;
+	}
+}
+
+/* Count [start, end) as refused. With STRICT that is the end. */
+static int populate_refuse(struct populate *p, unsigned long start, unsigned long end, int err)
+{
+	p->args->refused_bytes[refusal_of(err)] += end - start;
+	return p->args->flags & DRM_FABRIC_POPULATE_STRICT ? err : 0;
+}
+
+/* @size bytes are there, and no page was taken for them. */
+static void populate_found(struct populate *p, unsigned long size)
+{
+	unsigned long moved = min(p->arrived, size);
+
+	p->arrived -= moved;
+	p->args->moved_bytes += moved;
+	p->args->present_bytes += size - moved;
+}
+
+/* Move one piece, inside one vma and one PMD, whole or not at all. */
+static int populate_try(struct populate *p, unsigned long start, unsigned long end)
+{
+	const struct drm_pagemap_migrate_details details = {};
+	struct device *dev = p->pm->region->fdev->dev.parent;
+	unsigned long arrived, size = end - start;
+	struct fabric_alloc *alloc;
+	int err;
+
+	alloc = fabric_alloc_new(p->handle, p->pm, p->mm, start);
+	if (!alloc)
+		return -ENOMEM;
+	/* The size is how much a CPU touch brings home; the true size is in the extents. */
+	drm_pagemap_devmem_init(&alloc->devmem, dev, p->mm, &fabric_devmem_ops, &p->pm->dpagemap,
+				FABRIC_FAULT_GRANULE, NULL);
+	kref_get(&alloc->ref);
+	err = drm_pagemap_migrate_to_devmem(&alloc->devmem, p->mm, start, end, &details);
+
+	/*
+	 * What has arrived is what is left of the pages taken, whatever the call says: it says
+	 * busy if a few pages were lost to a race, and always for a large hole (7.2 counts that as
+	 * one page).
+	 */
+	arrived = (alloc->n_pages - atomic_long_read(&alloc->n_freed)) << PAGE_SHIFT;
+	atomic64_add(arrived, &p->pm->region->moved_in_bytes);
+	if (arrived == size || (!err && alloc->n_pages)) {
+		p->args->moved_bytes += size;
+		err = 0;
+	} else if (!err) {
+		populate_found(p, size);
+	} else {
+		p->arrived += arrived;
+	}
+	fabric_alloc_put(alloc);
+	/* The range is mapped, that has been seen to: it is a link that went at this moment. */
+	return err == -EFAULT ? -EBUSY : err;
+}
+
+static int populate_piece(struct populate *p, unsigned long start, unsigned long end)
+{
+	static const unsigned long sizes[] = { SZ_64K, PAGE_SIZE };
+	int err = populate_try(p, start, end);
+
+	if (!err)
+		return 0;
+	/* Own pages among the rest say busy as well: piece by piece they are found to be there. */
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		/* Nothing is there of a piece that found the region full: it would say busy. */
+		if (err == -ENOSPC && p->full)
+			break;
+		if (end - start <= sizes[i])
+			continue;
+		for (unsigned long next; start < end; start = next) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			next = min(ALIGN(start + 1, sizes[i]), end);
+			err = populate_piece(p, start, next);
+			if (err)
+				return err;
+		}
+		return 0;
+	}
+	if (err == -ENOSPC && end - start == PAGE_SIZE)
+		p->full = true;
+	return populate_refuse(p, start, end, err);
+}
+
+static bool populate_vma_fits(struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma) && !is_vm_hugetlb_page(vma) && !(vma->vm_flags & VM_SPECIAL);
+}
+
+/*
+ * One step: at most FABRIC_STEP, inside one aligned block of that size. mmap_lock is held for
+ * reading.
+ */
+static int populate_step_locked(struct populate *p, unsigned long start, unsigned long end)
+{
+	while (start < end) {
+		struct vm_area_struct *vma = find_vma(p->mm, start);
+		unsigned long next;
+		int err;
+
+		if (!vma || vma->vm_start >= end) {
+			next = end;
+			err = populate_refuse(p, start, next, -EFAULT);
+		} else if (vma->vm_start > start) {
+			next = vma->vm_start;
+			err = populate_refuse(p, start, next, -EFAULT);
+		} else {
+			next = min(end, vma->vm_end);
+			if (!vma_is_accessible(vma))
+				err = populate_refuse(p, start, next, -EFAULT);
+			else if (populate_vma_fits(vma))
+				err = populate_piece(p, start, next);
+			else
+				err = populate_refuse(p, start, next, -EOPNOTSUPP);
+		}
+		if (err)
+			return err;
+		start = next;
+	}
+	return 0;
+}
+
+static int populate_step(struct populate *p, unsigned long start, unsigned long end)
+{
+	struct drm_fabric_device *fdev = p->handle->region->fdev;
+	int err;
+
+	err = fabric_device_begin_use(fdev);
+	if (err)
+		return err;
+	/* Since the last step the device may have been evicted and come back. */
+	err = fabric_region_use_pagemap(p->handle->region);
+	if (err)
+		goto end_use;
+	p->pm = p->handle->region->pm;
+	p->arrived = 0;
+
+	/*
+	 * A device without a link to this one cannot copy its memory here: that goes through system
+	 * memory. What stays is refused piece by piece.
+	 */
+	err = fabric_home_unreaching(fdev, p->mm, start, end);
+	if (err == -EINTR)
+		goto end_use;
+	err = mmap_read_lock_killable(p->mm);
+	if (err)
+		goto end_use;
+	err = populate_step_locked(p, start, end);
+	mmap_read_unlock(p->mm);
+end_use:
+	fabric_device_end_use(fdev);
+	return err;
+}
+
+int fabric_populate(struct fabric_handle *handle, struct drm_fabric_devmem_populate *args)
+{
+	struct populate p = { .handle = handle, .mm = current->mm, .args = args };
+	unsigned long start = args->start, end = args->start + args->length_bytes, next;
+	int err = 0;
+
+	args->moved_bytes = 0;
+	args->present_bytes = 0;
+	memset(args->refused_bytes, 0, sizeof(args->refused_bytes));
+	if (!p.mm)
+		return -EINVAL;
+	for (; start < end && !err; start = next) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		next = min(ALIGN(start + 1, FABRIC_STEP), end);
+		err = populate_step(&p, start, next);
+		cond_resched();
+	}
+	return err;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What a GPU driver implements and calls to join the fabric.
+ *
+ * A driver registers its drm_device with a table of small operations and a description of its
+ * memory regions. The core does the rest: it owns the pagemaps (made on first use), moves
+ * processes' memory in and out, keeps the table of links, hands out devmem handles, mirrors
+ * address spaces for the device, and takes everything home before the device goes. A driver never
+ * calls drm_pagemap or drm_gpusvm itself.
+ *
+ * DOC: Locking
+ *
+ * From the outside in. Nothing may be taken against this order.
+ *
+ *	drm_fabric_registry (mutex: the set of devices, links, groups)
+ *	  drm_fabric_device.state_lock (mutex)
+ *	  region->lock (mutex: the pagemap's life)
+ *	drm_fabric_vm.lock (mutex: ranges of one address space)
+ *	  mmap_lock of the mirrored mm (read; taken inside the helpers)
+ *	    page locks
+ *	      the driver's copy engine: progresses without memory that waits for reclaim
+ *	  drm_gpusvm.notifier_lock (read: commit; write: invalidation, also from reclaim)
+ *	    the driver's page-table lock
+ *
+ * The pair table is read without locks (RCU): it is consulted under notifier_lock.
+ */
+#ifndef _DRM_FABRIC_H_
+#define _DRM_FABRIC_H_
+
+#include <drm/drm_gpusvm.h>
+#include <drm/drm_pagemap.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+struct dma_fence;
+struct drm_device;
+struct drm_fabric_device;
+struct drm_fabric_region;
+struct drm_fabric_vm;
+
+/**
+ * enum drm_fabric_proto - what a struct drm_pagemap_addr handed to a driver means
+ * @DRM_FABRIC_PROTO_SYSTEM: a DMA address of system memory, for the accessing device
+ * @DRM_FABRIC_PROTO_LOCAL: an offset into the device's own region
+ * @DRM_FABRIC_PROTO_PEER: a DMA address, for the accessing device, inside the aperture of a
+ * peer's region
+ *
+ * One enum for all drivers in the fabric: they share a pagemap owner, so they must not misread
+ * each other.
+ */
+enum drm_fabric_proto {
+	DRM_FABRIC_PROTO_SYSTEM = DRM_INTERCONNECT_SYSTEM,
+	DRM_FABRIC_PROTO_LOCAL = DRM_INTERCONNECT_DRIVER,
+	DRM_FABRIC_PROTO_PEER,
+};
+
+enum drm_fabric_link_type {
+	DRM_FABRIC_LINK_NONE,
+	DRM_FABRIC_LINK_PCIE_SWITCH,
+	DRM_FABRIC_LINK_PCIE_HOST_BRIDGE,
+	DRM_FABRIC_LINK_XGMI,
+	DRM_FABRIC_LINK_NVLINK,
+	DRM_FABRIC_LINK_XE_LINK,
+	DRM_FABRIC_LINK_CXL,
+	DRM_FABRIC_LINK_SOFTGPU,
+	DRM_FABRIC_N_LINK_TYPES,
+};
+
+enum drm_fabric_provenance {
+	DRM_FABRIC_PROVENANCE_NONE,
+	DRM_FABRIC_PROVENANCE_NOMINAL,
+	DRM_FABRIC_PROVENANCE_FIRMWARE,
+	DRM_FABRIC_PROVENANCE_MEASURED,
+};
+
+/**
+ * struct drm_fabric_link_desc - one direction of a pair: accessor -> owner
+ * @type: how the accessor reaches the owner
+ * @up: the accessor can use the owner's memory in place
+ * @why_not: if not @up: why, one line for a person; a string that lives as long as the module
+ * that gave it
+ * @read_bandwidth_mbps: reads by the accessor, MB/s (10^6); 0 = unknown
+ * @write_bandwidth_mbps: writes by the accessor, MB/s (10^6); 0 = unknown
+ * @read_latency_ns: 0 = unknown
+ * @write_latency_ns: 0 = unknown
+ * @hops: bridges or switches passed; 0 = unknown
+ * @provenance: where the figures come from
+ */
+struct drm_fabric_link_desc {
+	enum drm_fabric_link_type type;
+	bool up;
+	const char *why_not;
+	u32 read_bandwidth_mbps;
+	u32 write_bandwidth_mbps;
+	u32 read_latency_ns;
+	u32 write_latency_ns;
+	u32 hops;
+	enum drm_fabric_provenance provenance;
+};
+
+enum drm_fabric_copy_dir {
+	DRM_FABRIC_COPY_CLEAR, /* zero the region's bytes; the other side is not used */
+	DRM_FABRIC_COPY_TO_REGION,
+	DRM_FABRIC_COPY_FROM_REGION,
+};
+
+/**
+ * struct drm_fabric_copy - one piece of work for a copy engine
+ * @dir: direction, seen from the region
+ * @offset: into the region, bytes, multiple of PAGE_SIZE
+ * @addr: the other side; its order gives the size of both sides: PAGE_SIZE << order. Its proto is
+ * DRM_FABRIC_PROTO_SYSTEM, or with COPY_FROM_REGION also DRM_FABRIC_PROTO_PEER
+ */
+struct drm_fabric_copy {
+	enum drm_fabric_copy_dir dir;
+	u64 offset;
+	struct drm_pagemap_addr addr;
+};
+
+/**
+ * struct drm_fabric_device_ops - what a driver does for the core
+ *
+ * Each may be called from registration until drm_fabric_device_unregister() has returned, never
+ * after. "May sleep" without more means process context with no lock of the core's that reclaim
+ * takes.
+ */
+struct drm_fabric_device_ops {
+	/**
+	 * @alloc: take @size bytes of @region: contiguous, aligned to @size, a power of two of at
+	 * least PAGE_SIZE and at most PMD_SIZE.
+	 *
+	 * Called with page locks and mmap_lock (read) held: must not wait for memory of any kind.
+	 * Return: 0 and *@offset, -ENOSPC.
+	 */
+	int (*alloc)(struct drm_fabric_region *region, u64 size, u64 *offset);
+
+	/**
+	 * @free: give back [@offset, @offset + @size), multiples of PAGE_SIZE: any part of what
+	 * was allocated.
+	 *
+	 * Any context, also under a page-table lock. The bytes need not be cleared.
+	 */
+	void (*free)(struct drm_fabric_region *region, u64 offset, u64 size);
+
+	/** @free_bytes: of @region, for people. Any context. */
+	u64 (*free_bytes)(struct drm_fabric_region *region);
+
+	/**
+	 * @copy: start @n pieces of work of @region's copy engine, in any order among themselves.
+	 *
+	 * Called with page locks held; the fence is in the reclaim path: no allocation that may
+	 * wait for reclaim may be needed for it to signal. Finite work only. An engine that
+	 * fails, or finds its device gone after the copy, sets the fence's error: the core keeps
+	 * the source and tries again or gives up. @list belongs to the core and is valid until
+	 * the fence has signalled.
+	 *
+	 * Return: a fence that the caller puts, or an ERR_PTR.
+	 */
+	struct dma_fence *(*copy)(struct drm_fabric_region *region,
+				  const struct drm_fabric_copy *list, unsigned int n);
+
+	/**
+	 * @describe_link: how @accessor, the driver's own device, reaches @owner. Optional.
+	 *
+	 * *@desc holds what the PCI default rule says; the driver may overwrite it. May sleep.
+	 * Called with drm_fabric_registry held.
+	 */
+	void (*describe_link)(struct drm_fabric_device *accessor, struct drm_fabric_device *owner,
+			      struct drm_fabric_link_desc *desc);
+
+	/**
+	 * @attach_peer: @accessor may use @region of a peer from now on: make a window on its
+	 * aperture. Optional.
+	 *
+	 * May sleep. Return: 0, or an error: then the link is published as down.
+	 */
+	int (*attach_peer)(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
+
+	/**
+	 * @revoke_peer: @accessor must not touch @region any more. Optional if there is no
+	 * @attach_peer.
+	 *
+	 * The core has removed all its mappings before; copies may be under way. Returns when
+	 * nothing of
+	 * @accessor uses the aperture. May sleep. Called once for each successful @attach_peer.
+	 */
+	void (*revoke_peer)(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
+};
+
+/**
+ * struct drm_fabric_vm_ops - what a driver does with an address space
+ */
+struct drm_fabric_vm_ops {
+	/**
+	 * @prepare: get the memory that binding [@start, @end) needs. May sleep;
+	 * drm_fabric_vm.lock is held.
+	 * Return: 0 or -ENOMEM.
+	 */
+	int (*prepare)(struct drm_fabric_vm *vm, unsigned long start, unsigned long end);
+
+	/**
+	 * @bind: map @addrs from @start on: a compact array, one element a piece of PAGE_SIZE <<
+	 * order bytes. Overwrites what is mapped there. drm_gpusvm.notifier_lock is held for
+	 * reading: must not allocate memory, must not fail.
+	 */
+	void (*bind)(struct drm_fabric_vm *vm, unsigned long start,
+		     const struct drm_pagemap_addr *addrs, unsigned long n_addrs, bool writable);
+
+	/**
+	 * @zap: unmap [@start, @end). When it returns the device uses none of it.
+	 * drm_gpusvm.notifier_lock is held, possibly from reclaim: must not allocate memory, must
+	 * not wait for anything but running accesses.
+	 */
+	void (*zap)(struct drm_fabric_vm *vm, unsigned long start, unsigned long end);
+};
+
+/**
+ * struct drm_fabric_region_desc - a memory region as its driver describes it
+ * @name: "vram0"; up to 15 characters
+ * @phys: CPU physical address of the aperture that shows the whole region, and what a peer maps
+ * @size: bytes, multiple of PAGE_SIZE
+ */
+struct drm_fabric_region_desc {
+	const char *name;
+	phys_addr_t phys;
+	u64 size;
+};
+
+/**
+ * drm_fabric_device_register() - join the fabric
+ * @drm: the registered device; drm->dev is its parent and gives the name
+ * @ops: the driver's operations
+ * @priv: for drm_fabric_device_priv()
+ * @regions: memory regions, copied
+ * @n_regions: at most DRM_FABRIC_MAX_REGIONS; 0 for a device that only uses others' memory
+ *
+ * May call @ops before it returns. May sleep.
+ *
+ * Return: the device, or -EINVAL, -EEXIST (the parent has joined already), -ENOMEM.
+ */
+struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
+						     const struct drm_fabric_device_ops *ops,
+						     void *priv,
+						     const struct drm_fabric_region_desc *regions,
+						     unsigned int n_regions);
+
+/* An address of DRM_FABRIC_PROTO_LOCAL does not say which region it is in. */
+#define DRM_FABRIC_MAX_REGIONS 1
+
+/**
+ * drm_fabric_device_unregister() - leave the fabric
+ * @fdev: the device; not to be used afterwards
+ *
+ * For the driver's remove(), before it stops its engines and before drm_dev_unplug(). Brings
+ * every page home, revokes handles and address spaces, lets peers go and takes down the pagemaps.
+ * Waits as long as that takes.
+ */
+void drm_fabric_device_unregister(struct drm_fabric_device *fdev);
+
+void *drm_fabric_device_priv(const struct drm_fabric_device *fdev);
+struct drm_device *drm_fabric_device_drm(const struct drm_fabric_device *fdev);
+struct drm_fabric_device *drm_fabric_region_device(const struct drm_fabric_region *region);
+phys_addr_t drm_fabric_region_phys(const struct drm_fabric_region *region);
+u64 drm_fabric_region_size(const struct drm_fabric_region *region);
+
+/**
+ * struct drm_fabric_vm - an address space of a process, mirrored for a device
+ *
+ * Embedded in the driver's own structure. Members belong to the core.
+ */
+struct drm_fabric_vm {
+	/** @svm: the mirror */
+	struct drm_gpusvm svm;
+	/** @fdev: the device that accesses */
+	struct drm_fabric_device *fdev;
+	/** @ops: the driver's operations */
+	const struct drm_fabric_vm_ops *ops;
+	/** @lock: protects the set of ranges; outside mmap_lock and notifier_lock */
+	struct mutex lock;
+	/** @link: in fdev->vms, under fdev->vms_lock */
+	struct list_head link;
+	/** @gc_list: ranges whose mapping has gone; under @gc_lock */
+	struct list_head gc_list;
+	/** @gc_lock: protects @gc_list, inside notifier_lock */
+	spinlock_t gc_lock;
+	/** @dead: the device is leaving; under @lock */
+	bool dead;
+};
+
+/**
+ * drm_fabric_vm_init() - mirror current->mm for a device
+ * @vm: zeroed memory that lives until drm_fabric_vm_fini()
+ * @fdev: the accessing device
+ * @ops: the driver's operations
+ *
+ * Return: 0, -ESHUTDOWN (draining), -ENODEV (leaving), -ENOMEM.
+ */
+int drm_fabric_vm_init(struct drm_fabric_vm *vm, struct drm_fabric_device *fdev,
+		       const struct drm_fabric_vm_ops *ops);
+
+/** drm_fabric_vm_fini() - end a mirror; may be called after the device has left. May sleep. */
+void drm_fabric_vm_fini(struct drm_fabric_vm *vm);
+
+/**
+ * drm_fabric_vm_fault() - make an address usable by the device
+ * @vm: the address space
+ * @addr: the address that the device missed
+ * @write: it wants to write
+ *
+ * Maps the range around @addr where its pages are if the device reaches them, and brings home the
+ * pages that it does not reach. Binds through @vm->ops. From a worker of the device: may sleep,
+ * may fault, must not be in the way of a dma_fence.
+ *
+ * Return: 0; -EFAULT no such mapping, or not writable; -ENODEV; -ENOMEM; -EBUSY the range does
+ * not stand still (try again); -EINTR.
+ */
+int drm_fabric_vm_fault(struct drm_fabric_vm *vm, unsigned long addr, bool write);
+
+#endif /* _DRM_FABRIC_H_ */

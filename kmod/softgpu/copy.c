@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The copy engine: moves pages between VRAM and system memory or a peer, in order, each job with a
+ * dma_fence.
+ *
+ * It is in the way of reclaim (the core waits for fences with pages locked), so nothing here waits
+ * for memory: where there is none for a job, the copy is done at once, in the caller. The copy is
+ * done by pages because copy_page() is fast where memcpy() need not be. The queue is the device's;
+ * remove() has stopped it before VRAM is unmapped.
+ */
+#include <linux/dma-fence.h>
+#include <linux/mm.h>
+#include <linux/pci.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "softgpu.h"
+
+struct softgpu_copy_job {
+	/* First: the last dma_fence_put() frees the job. */
+	struct dma_fence fence;
+	/* Of the fence. Not the one inside a fence: that is newer than Linux 7.0. */
+	spinlock_t lock;
+	struct work_struct work;
+	struct softgpu_device *sg;
+	const struct drm_fabric_copy *list;
+	unsigned int n;
+};
+
+static const char *softgpu_copy_driver_name(struct dma_fence *fence)
+{
+	return "softgpu";
+}
+
+static const char *softgpu_copy_timeline_name(struct dma_fence *fence)
+{
+	return "copy";
+}
+
+static const struct dma_fence_ops softgpu_copy_fence_ops = {
+	.get_driver_name = softgpu_copy_driver_name,
+	.get_timeline_name = softgpu_copy_timeline_name,
+};
+
+/* Bytes [@done, @end) of @copy, at most SOFTGPU_PIECE. */
+static int softgpu_copy_piece(struct softgpu_device *sg, const struct drm_fabric_copy *copy,
+			      u64 done, u64 end)
+{
+	unsigned long used = 0;
+
+	guard(rwsem_read)(&sg->windows_lock);
+
+	for (; done < end; done += PAGE_SIZE) {
+		void *vram = sg->vram + copy->offset + done;
+		void *other;
+
+		if (copy->dir == DRM_FABRIC_COPY_CLEAR) {
+			clear_page(vram);
+			continue;
+		}
+
+		other = softgpu_window_resolve(sg, copy->addr.proto, copy->addr.addr + done, &used);
+		if (!other)
+			return -ENXIO;
+
+		if (copy->dir == DRM_FABRIC_COPY_TO_REGION) {
+			copy_page(vram, other);
+			continue;
+		}
+		copy_page(other, vram);
+		/* One bit: who compares the bytes counts one. */
+		if (copy->addr.proto == DRM_FABRIC_PROTO_SYSTEM && softgpu_fail_page(sg))
+			*(u8 *)other ^= 1;
+	}
+
+	return softgpu_window_all_present(sg, used) ? 0 : -ENODEV;
+}
+
+static int softgpu_copy_run(struct softgpu_device *sg, const struct drm_fabric_copy *list,
+			    unsigned int n)
+{
+	bool fail = softgpu_fail_copy(sg);
+	u64 size, done, end;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < n; i++) {
+		size = PAGE_SIZE << list[i].addr.order;
+		if (!PAGE_ALIGNED(list[i].offset) || size > sg->vram_size ||
+		    list[i].offset > sg->vram_size - size)
+			return -EINVAL;
+
+		for (done = 0; done < size; done = end) {
+			end = min(size, done + SOFTGPU_PIECE);
+			/* An engine that fails has done something: all but the last piece. */
+			if (fail && i == n - 1 && end == size)
+				return -EIO;
+			err = softgpu_copy_piece(sg, list + i, done, end);
+			if (err)
+				return err;
+			cond_resched();
+		}
+	}
+
+	/* Reads of a device that has been pulled out give ones, and writes are lost. */
+	return pci_device_is_present(sg->pdev) ? 0 : -ENODEV;
+}
+
+static void softgpu_copy_work(struct work_struct *work)
+{
+	struct softgpu_copy_job *job = container_of(work, struct softgpu_copy_job, work);
+	bool cookie = dma_fence_begin_signalling();
+	int err;
+
+	err = softgpu_copy_run(job->sg, job->list, job->n);
+	if (err)
+		dma_fence_set_error(&job->fence, err);
+	dma_fence_signal(&job->fence);
+	dma_fence_end_signalling(cookie);
+
+	dma_fence_put(&job->fence);
+}
+
+/* drm_fabric_device_ops.copy */
+struct dma_fence *softgpu_copy(struct drm_fabric_region *region,
+			       const struct drm_fabric_copy *list, unsigned int n)
+{
+	struct softgpu_device *sg = softgpu_of_region(region);
+	struct softgpu_copy_job *job;
+	int err;
+
+	static_assert(offsetof(struct softgpu_copy_job, fence) == 0);
+
+	job = kmalloc_obj(*job, GFP_NOWAIT);
+	if (!job) {
+		err = softgpu_copy_run(sg, list, n);
+		return err ? ERR_PTR(err) : dma_fence_get_stub();
+	}
+
+	job->sg = sg;
+	job->list = list;
+	job->n = n;
+	spin_lock_init(&job->lock);
+	INIT_WORK(&job->work, softgpu_copy_work);
+
+	spin_lock(&sg->copy_lock);
+	dma_fence_init(&job->fence, &softgpu_copy_fence_ops, &job->lock, sg->copy_context,
+		       ++sg->copy_seqno);
+	/* One for the caller, one for the engine. */
+	dma_fence_get(&job->fence);
+	queue_work(sg->copy_wq, &job->work);
+	spin_unlock(&sg->copy_lock);
+
+	return &job->fence;
+}
+
+static void softgpu_copy_fini(void *data)
+{
+	struct softgpu_device *sg = data;
+
+	destroy_workqueue(sg->copy_wq);
+}
+
+/**
+ * softgpu_copy_init() - make the copy engine
+ * @sg: the device, with its VRAM mapped: devres takes the engine down first
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int softgpu_copy_init(struct softgpu_device *sg)
+{
+	spin_lock_init(&sg->copy_lock);
+	sg->copy_context = dma_fence_context_alloc(1);
+	sg->copy_wq = alloc_ordered_workqueue("softgpu-copy-%s", WQ_MEM_RECLAIM | WQ_HIGHPRI,
+					      pci_name(sg->pdev));
+	if (!sg->copy_wq)
+		return -ENOMEM;
+	return devm_add_action_or_reset(&sg->pdev->dev, softgpu_copy_fini, sg);
+}

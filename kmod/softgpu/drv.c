@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The device: PCI below, a DRM render node above, the fabric beside.
+ *
+ * The device structure belongs to the drm_device and may outlive the driver, held by open files.
+ * Death is designed first: leave the fabric while the engines still run (the core brings every
+ * page home with them), let no new work in, wait for what runs, and only then let devres unmap the
+ * VRAM.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/genalloc.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_ioctl.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+#include <uapi/drm/softgpu_drm.h>
+
+#include "softgpu.h"
+
+static const struct drm_fabric_device_ops softgpu_fabric_ops = {
+	.alloc = softgpu_vram_alloc,
+	.free = softgpu_vram_free,
+	.free_bytes = softgpu_vram_free_bytes,
+	.copy = softgpu_copy,
+	.attach_peer = softgpu_window_attach,
+	.revoke_peer = softgpu_window_revoke,
+};
+
+static int softgpu_info_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct softgpu_device *sg = to_softgpu(drm);
+	struct drm_softgpu_info *args = data;
+
+	if (args->flags)
+		return -EINVAL;
+
+	args->pad = 0;
+	args->vram_size_bytes = sg->vram_size;
+	args->vram_free_bytes = gen_pool_avail(sg->vram_pool);
+	args->peer_bytes = atomic64_read(&sg->bytes[DRM_FABRIC_PROTO_PEER]);
+	args->local_bytes = atomic64_read(&sg->bytes[DRM_FABRIC_PROTO_LOCAL]);
+	args->system_bytes = atomic64_read(&sg->bytes[DRM_FABRIC_PROTO_SYSTEM]);
+	args->faults = atomic64_read(&sg->faults);
+	return 0;
+}
+
+static int softgpu_vm_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_softgpu_vm_create *args = data;
+	struct softgpu_file *sf = file->driver_priv;
+	struct softgpu_vm *vm;
+
+	if (args->flags || args->pad)
+		return -EINVAL;
+
+	guard(mutex)(&sf->create_lock);
+
+	if (sf->vm)
+		return -EEXIST;
+
+	vm = softgpu_vm_new(to_softgpu(drm));
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	/* Complete before EXEC and fdinfo see it. */
+	smp_store_release(&sf->vm, vm);
+	return 0;
+}
+
+static int softgpu_open(struct drm_device *drm, struct drm_file *file)
+{
+	struct softgpu_file *sf;
+
+	sf = kzalloc_obj(*sf);
+	if (!sf)
+		return -ENOMEM;
+
+	mutex_init(&sf->create_lock);
+	file->driver_priv = sf;
+	return 0;
+}
+
+static void softgpu_postclose(struct drm_device *drm, struct drm_file *file)
+{
+	struct softgpu_file *sf = file->driver_priv;
+
+	sf->vm = softgpu_vm_free(sf->vm);
+	mutex_destroy(&sf->create_lock);
+	kfree(sf);
+}
+
+/* Memory is the core's to tell: it knows what it has put into VRAM for whom. */
+static void softgpu_show_fdinfo(struct drm_printer *p, struct drm_file *file)
+{
+	struct softgpu_file *sf = file->driver_priv;
+	/* Pairs with VM_CREATE. */
+	struct softgpu_vm *vm = smp_load_acquire(&sf->vm);
+
+	drm_printf(p, "drm-engine-compute:\t%lld ns\n", vm ? atomic64_read(&vm->busy_ns) : 0);
+}
+
+static const struct drm_ioctl_desc softgpu_ioctls[] = {
+	DRM_IOCTL_DEF_DRV(SOFTGPU_INFO, softgpu_info_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(SOFTGPU_VM_CREATE, softgpu_vm_create_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(SOFTGPU_EXEC, softgpu_exec_ioctl, DRM_RENDER_ALLOW),
+};
+
+static const struct file_operations softgpu_fops = {
+	.owner = THIS_MODULE,
+	.open = drm_open,
+	.release = drm_release,
+	.unlocked_ioctl = drm_ioctl,
+	.compat_ioctl = drm_compat_ioctl,
+	.poll = drm_poll,
+	.read = drm_read,
+	.llseek = noop_llseek,
+	.show_fdinfo = drm_show_fdinfo,
+	.fop_flags = FOP_UNSIGNED_OFFSET,
+};
+
+static const struct drm_driver softgpu_drm_driver = {
+	.driver_features = DRIVER_RENDER,
+	.open = softgpu_open,
+	.postclose = softgpu_postclose,
+	.show_fdinfo = softgpu_show_fdinfo,
+	.debugfs_init = softgpu_fail_init,
+	.ioctls = softgpu_ioctls,
+	.num_ioctls = ARRAY_SIZE(softgpu_ioctls),
+	.fops = &softgpu_fops,
+	.name = "softgpu",
+	.desc = "Software GPU",
+	.major = 1,
+	.minor = 0,
+};
+
+static int softgpu_join(struct softgpu_device *sg)
+{
+	struct drm_fabric_region_desc vram = {
+		.name = "vram0",
+		.phys = sg->vram_phys,
+		.size = sg->vram_size,
+	};
+	struct drm_fabric_device *fdev;
+	int err;
+
+	/* Who opens the node at its uevent waits in VM_CREATE until the device has joined. */
+	guard(mutex)(&sg->fdev_lock);
+
+	err = drm_dev_register(&sg->drm, 0);
+	if (err)
+		return err;
+
+	fdev = drm_fabric_device_register(&sg->drm, &softgpu_fabric_ops, sg, &vram, 1);
+	if (IS_ERR(fdev)) {
+		/* Not drm_dev_unregister(): somebody may have opened it by now. */
+		drm_dev_unplug(&sg->drm);
+		return PTR_ERR(fdev);
+	}
+
+	sg->fdev = fdev;
+	return 0;
+}
+
+static void softgpu_leave(struct softgpu_device *sg)
+{
+	struct drm_fabric_device *fdev;
+
+	/* From here VM_CREATE fails. */
+	mutex_lock(&sg->fdev_lock);
+	fdev = sg->fdev;
+	sg->fdev = NULL;
+	mutex_unlock(&sg->fdev_lock);
+
+	if (fdev)
+		drm_fabric_device_unregister(fdev);
+}
+
+static int softgpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct softgpu_device *sg;
+	int err;
+
+	sg = devm_drm_dev_alloc(&pdev->dev, &softgpu_drm_driver, struct softgpu_device, drm);
+	if (IS_ERR(sg))
+		return PTR_ERR(sg);
+
+	sg->pdev = pdev;
+	pci_set_drvdata(pdev, sg);
+	err = drmm_mutex_init(&sg->drm, &sg->fdev_lock);
+	if (err)
+		return err;
+
+	err = pcim_enable_device(pdev);
+	if (err)
+		return err;
+	pci_set_master(pdev);
+
+	err = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (err)
+		return err;
+
+	err = softgpu_window_init(sg);
+	if (err)
+		return dev_err_probe(&pdev->dev, err, "DMA goes through bounce buffers\n");
+
+	err = softgpu_vram_init(sg);
+	if (err)
+		return dev_err_probe(&pdev->dev, err, "no VRAM\n");
+
+	err = softgpu_copy_init(sg);
+	if (err)
+		return err;
+
+	err = softgpu_exec_init(sg);
+	if (err)
+		return err;
+
+	err = softgpu_join(sg);
+	if (err)
+		return dev_err_probe(&pdev->dev, err, "cannot join the fabric\n");
+
+	drm_info(&sg->drm, "%llu MiB of VRAM\n", sg->vram_size >> 20);
+	return 0;
+}
+
+static void softgpu_remove(struct pci_dev *pdev)
+{
+	struct softgpu_device *sg = pci_get_drvdata(pdev);
+
+	softgpu_leave(sg);
+
+	WRITE_ONCE(sg->gone, true);
+	drm_dev_unplug(&sg->drm);
+	flush_workqueue(sg->exec_wq);
+	flush_workqueue(sg->copy_wq);
+}
+
+static const struct pci_device_id softgpu_pci_ids[] = {
+	/* ivshmem of QEMU */
+	{ PCI_DEVICE(0x1af4, 0x1110) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, softgpu_pci_ids);
+
+static struct pci_driver softgpu_pci_driver = {
+	.name = "softgpu",
+	.id_table = softgpu_pci_ids,
+	.probe = softgpu_probe,
+	.remove = softgpu_remove,
+	.shutdown = softgpu_remove,
+};
+module_pci_driver(softgpu_pci_driver);
+
+MODULE_DESCRIPTION("Software GPU on the shared memory device of QEMU");
+MODULE_LICENSE("Dual MIT/GPL");

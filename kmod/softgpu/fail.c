@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Fault injection: files in the device's debugfs directory, /sys/kernel/debug/dri/<device>/.
+ *
+ *	fail_copy_nth	every n-th copy job fails with -EIO, with all but its last piece done;
+ *			counted from the first job after a 0; 0 = none fails
+ *	corrupt_copy	in each of the next n pages that the copy engine brings from VRAM to
+ *			system memory, bit 0 of the first byte is inverted: exactly n bytes are
+ *			wrong; reads as the number still to come
+ *
+ * The state is the device's, all atomic.
+ */
+#include <linux/debugfs.h>
+
+#include <drm/drm_file.h>
+
+#include "softgpu.h"
+
+/**
+ * softgpu_fail_copy() - shall this copy job fail?
+ * @sg: the device
+ */
+bool softgpu_fail_copy(struct softgpu_device *sg)
+{
+	int nth = atomic_read(&sg->fail_copy_nth);
+
+	if (nth <= 0) {
+		atomic_set(&sg->fail_copy_seen, 0);
+		return false;
+	}
+	return (unsigned int)atomic_inc_return(&sg->fail_copy_seen) % nth == 0;
+}
+
+/**
+ * softgpu_fail_page() - shall this page be corrupted?
+ * @sg: the device
+ */
+bool softgpu_fail_page(struct softgpu_device *sg)
+{
+	return atomic_dec_if_positive(&sg->corrupt_copy) >= 0;
+}
+
+/* drm_driver.debugfs_init */
+void softgpu_fail_init(struct drm_minor *minor)
+{
+	struct softgpu_device *sg = to_softgpu(minor->dev);
+	struct dentry *dir = minor->dev->debugfs_root;
+
+	debugfs_create_atomic_t("fail_copy_nth", 0600, dir, &sg->fail_copy_nth);
+	debugfs_create_atomic_t("corrupt_copy", 0600, dir, &sg->corrupt_copy);
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What VRAM is free.
+ *
+ * A gen_pool over offsets, owned by the drm_device: INFO may still ask while the driver goes.
+ * Chosen because it gives back any part of what it gave out, in any context, without memory of its
+ * own: the core frees page by page, under page-table locks. It has no lock: its bitmap is atomic.
+ * gpu_buddy can do neither.
+ */
+#include <linux/genalloc.h>
+#include <linux/io.h>
+#include <linux/log2.h>
+#include <linux/pci.h>
+
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+
+#include "softgpu.h"
+
+#define SOFTGPU_VRAM_BAR	2
+
+/* gen_pool_alloc() says 0 for "full": addresses begin here. Keeps the largest alignment. */
+#define SOFTGPU_VRAM_BASE	PMD_SIZE
+
+static void softgpu_vram_forget(struct gen_pool *pool, struct gen_pool_chunk *chunk, void *data)
+{
+	bitmap_zero(chunk->bits, gen_pool_size(pool) >> PAGE_SHIFT);
+}
+
+static void softgpu_vram_fini(struct drm_device *drm, void *data)
+{
+	struct gen_pool *pool = data;
+
+	/* Pages that died with the device were never freed, and gen_pool_destroy() BUGs on them. */
+	if (gen_pool_avail(pool) != gen_pool_size(pool)) {
+		drm_warn(drm, "%zu bytes of VRAM were never freed\n",
+			 gen_pool_size(pool) - gen_pool_avail(pool));
+		gen_pool_for_each_chunk(pool, softgpu_vram_forget, NULL);
+	}
+	gen_pool_destroy(pool);
+}
+
+/**
+ * softgpu_vram_init() - map the VRAM and make all of it free
+ * @sg: the device
+ *
+ * Return: 0, -ENODEV (no usable BAR), -EBUSY (the BAR is taken), -ENOMEM.
+ */
+int softgpu_vram_init(struct softgpu_device *sg)
+{
+	struct pci_dev *pdev = sg->pdev;
+	struct gen_pool *pool;
+	void *vram;
+	int err;
+
+	if (!(pci_resource_flags(pdev, SOFTGPU_VRAM_BAR) & IORESOURCE_MEM))
+		return -ENODEV;
+
+	sg->vram_phys = pci_resource_start(pdev, SOFTGPU_VRAM_BAR);
+	sg->vram_size = round_down(pci_resource_len(pdev, SOFTGPU_VRAM_BAR), PAGE_SIZE);
+	if (!sg->vram_size || !PAGE_ALIGNED(sg->vram_phys))
+		return -ENODEV;
+
+	err = pcim_request_region(pdev, SOFTGPU_VRAM_BAR, "softgpu");
+	if (err)
+		return err;
+
+	/* The BAR of ivshmem is RAM of the host: cached is right, and what peers use too. */
+	vram = devm_memremap(&pdev->dev, sg->vram_phys, sg->vram_size, MEMREMAP_WB);
+	if (IS_ERR(vram))
+		return PTR_ERR(vram);
+	sg->vram = vram;
+
+	pool = gen_pool_create(PAGE_SHIFT, dev_to_node(&pdev->dev));
+	if (!pool)
+		return -ENOMEM;
+
+	err = drmm_add_action_or_reset(&sg->drm, softgpu_vram_fini, pool);
+	if (err)
+		return err;
+
+	err = gen_pool_add(pool, SOFTGPU_VRAM_BASE, sg->vram_size, dev_to_node(&pdev->dev));
+	if (err)
+		return err;
+
+	sg->vram_pool = pool;
+	return 0;
+}
+
+/* drm_fabric_device_ops.alloc */
+int softgpu_vram_alloc(struct drm_fabric_region *region, u64 size, u64 *ret_offset)
+{
+	struct softgpu_device *sg = softgpu_of_region(region);
+	struct genpool_data_align align = { .align = size };
+	unsigned long addr;
+
+	if (WARN_ON_ONCE(!is_power_of_2(size) || size < PAGE_SIZE || size > PMD_SIZE))
+		return -ENOSPC;
+
+	addr = gen_pool_alloc_algo(sg->vram_pool, size, gen_pool_first_fit_align, &align);
+	if (!addr)
+		return -ENOSPC;
+
+	*ret_offset = addr - SOFTGPU_VRAM_BASE;
+	return 0;
+}
+
+/* drm_fabric_device_ops.free */
+void softgpu_vram_free(struct drm_fabric_region *region, u64 offset, u64 size)
+{
+	struct softgpu_device *sg = softgpu_of_region(region);
+
+	gen_pool_free(sg->vram_pool, SOFTGPU_VRAM_BASE + offset, size);
+}
+
+/* drm_fabric_device_ops.free_bytes */
+u64 softgpu_vram_free_bytes(struct drm_fabric_region *region)
+{
+	return gen_pool_avail(softgpu_of_region(region)->vram_pool);
+}
