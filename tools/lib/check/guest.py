@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Rungs in guests, through tools/vm: one guest at a time, they are as wide as two processors."""
+
+import os
+import re
+import time
+
+from common import CHECKOUT, VM
+from report import SKIPPED, run, tap
+
+LIST = os.path.join(CHECKOUT, "tests", "vm", "tests.list")
+TEST_TIMEOUT_S = 300
+SOAK_FACTOR = 40
+# Three attempts, and the way down.
+BOOT_TIMEOUT_S = 600
+DATA_BYTES = 256 << 20
+
+# Sparse has the modules' sources in a copy: the checkout is read-only there. Two things that are not of ours are put
+# right on the way: Debian's kbuild leaves out a script that only asks whether sparse can do anything, and sparse 0.6.4
+# does not know __typeof_unqual__.
+SPARSE = r"""
+set -e
+command -v sparse >/dev/null || { echo "no sparse in the Debian tree"; exit 77; }
+mkdir /tmp/modules /tmp/scripts
+cp -r /src/kmod /src/uapi /tmp/modules/
+scripts=$(echo /usr/lib/linux-kbuild-*/scripts)
+if [ ! -e "$scripts/checker-valid.sh" ]; then
+	cp -a "$scripts/." /tmp/scripts/
+	printf '#!/bin/sh\necho 1\n' >/tmp/scripts/checker-valid.sh
+	chmod +x /tmp/scripts/checker-valid.sh
+	mount --bind /tmp/scripts "$scripts"
+fi
+make -s -C "$(echo /usr/src/linux-headers-*-amd64)" M=/tmp/modules/kmod C=2 W=1 \
+	CF=-D__typeof_unqual__=__typeof__ modules 2>&1
+"""
+
+
+
+def _sparse_is_behind(line):
+    """The macros of module information assert with __builtin_strlen(), which is no constant for sparse 0.6.4."""
+    match = re.match(r"(\S+):(\d+):\d+: error: bad constant expression", line)
+    if not match:
+        return False
+    with open(os.path.join(CHECKOUT, "kmod", match[1]), encoding="utf-8") as f:
+        return f.read().splitlines()[int(match[2]) - 1].startswith(("MODULE_", "module_param"))
+
+
+_built = []
+
+
+def _build(report):
+    """Once: what guests run. Returns whether it is there."""
+    if not _built:
+        done = run([VM, "build"])
+        why = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no reason given"
+        if done.returncode == SKIPPED:
+            report.skip("guest/build", why)
+        elif done.returncode:
+            report.fail("guest/build", done.stdout)
+        else:
+            report.passed("guest/build")
+        _built.append(not done.returncode)
+        _built.append(why)
+    return _built[0]
+
+
+def _build_or_skip(report, name):
+    if _build(report):
+        return True
+    report.skip(name, f"guests have nothing to run: {_built[1]}")
+    return False
+
+
+def run_build(report):
+    _build(report)
+    done = run([VM, "chroot", "--", "sh", "-c", SPARSE])
+    ours = [line for line in done.stdout.splitlines()
+            if re.search(r"\b(warning|error):", line) and not _sparse_is_behind(line)]
+    if done.returncode == SKIPPED:
+        report.skip("kmod/sparse and W=1", done.stdout.strip())
+    elif ours or done.returncode:
+        report.fail("kmod/sparse and W=1", "\n".join(ours) or done.stdout)
+    else:
+        report.passed("kmod/sparse and W=1")
+
+
+def run_rig(report):
+    if _build_or_skip(report, "rig"):
+        tap(report, "rig", [os.path.join(CHECKOUT, "tests", "rig", "test-rig")], 1800)
+
+
+def _listed():
+    """(machine, test, options, NAME=VALUE...) of tests.list; options: cpu, timeout."""
+    with open(LIST, encoding="utf-8") as f:
+        for line in f:
+            words = line.split("#")[0].split()
+            if not words:
+                continue
+            machine, test, *rest = words
+            options = dict(w.split("=", 1) for w in rest if w.startswith(("cpu=", "timeout=")))
+            yield machine, test, options, [w for w in rest if not w.startswith(("cpu=", "timeout="))]
+
+
+def _all_listed(report, listed):
+    """A test that nobody runs is no test."""
+    folder = os.path.join(CHECKOUT, "tests", "vm")
+    there = {f.removesuffix(".c") for f in os.listdir(folder) if f.startswith("test-")}
+    forgotten = sorted(there - {test for _, test, _, _ in listed})
+    if forgotten:
+        report.fail("kernel/every test is in tests.list", "\n".join(forgotten))
+    else:
+        report.passed("kernel/every test is in tests.list")
+
+
+def run_kernel(report):
+    if not os.path.exists(LIST):
+        report.fail("kernel/tests.list", "tests/vm/tests.list is missing")
+        return
+    listed = list(_listed())
+    _all_listed(report, listed)
+    if not _build_or_skip(report, "kernel"):
+        return
+    soak = "SOAK" in os.environ
+    for machine, test, options, env in listed:
+        cpu, timeout = options.get("cpu"), int(options.get("timeout", TEST_TIMEOUT_S))
+        if soak:
+            timeout *= SOAK_FACTOR
+        name = f"kernel/{machine}{'/' + cpu if cpu else ''}/{test}" + "".join(f" {e}" for e in env)
+        env = [*env, f"TEST_SEED={os.environ['TEST_SEED']}", *(["SOAK=1"] if soak else [])]
+        tap(report, name, [VM, "test", "--no-build", "--load", *(["--cpu", cpu] if cpu else []),
+                           *(f"--env={e}" for e in env), "--timeout", str(timeout), machine,
+                           os.path.join("tests", "vm", test)],
+            timeout + BOOT_TIMEOUT_S, f"{test}: ", cwd=CHECKOUT)
+
+
+def _demo(report, name, arguments, code, last):
+    start = time.monotonic()
+    done = run([os.path.join(CHECKOUT, "tools", "demo"), "--no-install", *arguments], 900)
+    line = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
+    if done.returncode == SKIPPED:
+        report.skip(name, line)
+    elif done.returncode != code or not re.fullmatch(last, line):
+        report.fail(name, f"{done.stdout}\nexit status {done.returncode}, expected {code}; expected last line: {last}")
+    else:
+        report.passed(name)
+    report.say(f"{name}: {line} ({time.monotonic() - start:.0f} s)")
+
+
+def run_demo(report):
+    if not _build_or_skip(report, "demo"):
+        return
+    figures = r"devices=4 groups=2 moved_bytes=\d+ lost_bytes={} remove_ms=\d+ unplug_ms=\d+"
+    _demo(report, "demo/passes", [], 0, "demo: PASS " + figures.format(0))
+    _demo(report, "demo/passes on EPYC", ["--cpu", "EPYC"], 0, "demo: PASS " + figures.format(0))
+    _demo(report, "demo/a planted corruption fails it", ["--sabotage"], 1,
+          "demo: FAIL " + figures.format(1) + rf": 1 of {DATA_BYTES} bytes differ after the removal of \S+")
