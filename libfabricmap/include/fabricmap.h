@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libfabricmap - which device memory a machine has, who is linked to whom, and handles on it.
+ *
+ * Four parts, each usable without the others:
+ *
+ *   struct fabricmap          a snapshot of the topology, from sysfs or from the daemon, and placement on it
+ *   fabricmap_devmem_*        devmem fds: handles on one region of one device
+ *   fabricmap_client_*        the daemon: fabricd's public socket and its admin socket
+ *   fabricmap_admin_*         administration without a daemon, for root
+ *
+ * Conventions. Functions that return int give 0 (or what they say) or a negative errno; a result is written on
+ * success only. Numbers that may be unknown are FABRICMAP_UNKNOWN, strings that may be unknown NULL; a number that
+ * is unknown is never 0. Bandwidths are MB/s (10^6 bytes/s), latencies ns, sizes bytes. Strings and objects returned
+ * as const belong to the object that they were asked of and live as long as it does. Destructors take NULL and return
+ * NULL. All fds are close-on-exec. The library prints nothing, has no global state and no threads; an object may be
+ * used by one thread at a time, except struct fabricmap, which never changes and may be shared.
+ */
+#ifndef FABRICMAP_H
+#define FABRICMAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FABRICMAP_UNKNOWN (-1)
+
+/** fabricmap_version() - version of the library that runs, such as "0.1.0"; static */
+const char *fabricmap_version(void);
+
+/* ---- topology ---- */
+
+struct fabricmap;
+struct fabricmap_device;
+struct fabricmap_region;
+struct fabricmap_link;
+struct fabricmap_group;
+
+/**
+ * fabricmap_open() - take a snapshot from sysfs, without any daemon
+ * @root: of a sysfs, or of a captured tree of one; NULL is "/sys"
+ * @ret: holds one reference
+ *
+ * Without the kernel part there are 0 devices, fabricmap_source() is "partial", and a warning says what to do.
+ * Whatever is damaged in the tree is left out, with a warning.
+ *
+ * Return: 0, the negative errno of opening @root, -ENOMEM, -EMFILE.
+ */
+int fabricmap_open(const char *root, struct fabricmap **ret);
+
+/**
+ * fabricmap_open_json() - read what fabricmap_to_json() wrote, on this machine or another
+ * @text: JSON, NUL-terminated
+ *
+ * Return: 0, -EPROTONOSUPPORT another schema, -EBADMSG not such a text, -E2BIG over a limit, -ENOMEM.
+ */
+int fabricmap_open_json(const char *text, struct fabricmap **ret);
+
+struct fabricmap *fabricmap_ref(struct fabricmap *map);
+struct fabricmap *fabricmap_unref(struct fabricmap *map);
+
+/** fabricmap_to_json() - "fabric.topology/1" as text; the caller frees it with free(); NULL if memory is short */
+char *fabricmap_to_json(const struct fabricmap *map);
+
+/** fabricmap_generation() - the kernel's generation when the snapshot was taken, 0 without the kernel part */
+int64_t fabricmap_generation(const struct fabricmap *map);
+
+/** fabricmap_source() - "kernel" or "partial"; static */
+const char *fabricmap_source(const struct fabricmap *map);
+
+size_t fabricmap_n_warnings(const struct fabricmap *map);
+
+/** fabricmap_warning() - one line for a person; NULL if @index is out of range */
+const char *fabricmap_warning(const struct fabricmap *map, size_t index);
+
+/*
+ * Devices are in the order of their PCI addresses as numbers. An index is valid in its snapshot only, a name always.
+ */
+size_t fabricmap_n_devices(const struct fabricmap *map);
+
+/** fabricmap_device_at() - NULL if @index is out of range */
+const struct fabricmap_device *fabricmap_device_at(const struct fabricmap *map, size_t index);
+
+/** fabricmap_device_find() - by name; NULL if there is none */
+const struct fabricmap_device *fabricmap_device_find(const struct fabricmap *map, const char *name);
+
+/** fabricmap_device_name() - bus name, such as "0000:43:00.0" */
+const char *fabricmap_device_name(const struct fabricmap_device *device);
+
+/** fabricmap_device_driver() - or NULL */
+const char *fabricmap_device_driver(const struct fabricmap_device *device);
+
+/** fabricmap_device_state() - "online", "draining", "evicting", "offline" or "unbound"; static */
+const char *fabricmap_device_state(const struct fabricmap_device *device);
+
+/** fabricmap_device_incarnation() - counts, from 1, the devices that the name has stood for; or FABRICMAP_UNKNOWN */
+int64_t fabricmap_device_incarnation(const struct fabricmap_device *device);
+
+/** fabricmap_device_numa_node() - or FABRICMAP_UNKNOWN */
+int64_t fabricmap_device_numa_node(const struct fabricmap_device *device);
+
+/** fabricmap_device_render_node() - such as "/dev/dri/renderD128", or NULL */
+const char *fabricmap_device_render_node(const struct fabricmap_device *device);
+
+/** fabricmap_device_n_handles() - devmem handles open when the snapshot was taken; or FABRICMAP_UNKNOWN */
+int64_t fabricmap_device_n_handles(const struct fabricmap_device *device);
+
+size_t fabricmap_device_n_regions(const struct fabricmap_device *device);
+
+/** fabricmap_device_region_at() - by name in order; NULL if @index is out of range */
+const struct fabricmap_region *fabricmap_device_region_at(const struct fabricmap_device *device, size_t index);
+
+/** fabricmap_region_name() - such as "vram0" */
+const char *fabricmap_region_name(const struct fabricmap_region *region);
+int64_t fabricmap_region_size_bytes(const struct fabricmap_region *region);
+
+/** fabricmap_region_free_bytes() - not allocated when the snapshot was taken */
+int64_t fabricmap_region_free_bytes(const struct fabricmap_region *region);
+
+/** fabricmap_region_resident_bytes() - memory of processes in the region when the snapshot was taken */
+int64_t fabricmap_region_resident_bytes(const struct fabricmap_region *region);
+
+/** fabricmap_region_pagemap_state() - "absent", "active", "idle"; NULL if unknown (snapshots not from sysfs); static */
+const char *fabricmap_region_pagemap_state(const struct fabricmap_region *region);
+
+/**
+ * fabricmap_region_pagemap_refs() - what refers to the region's struct pages
+ * @ret_handles: open handles
+ * @ret_pages: pages in use
+ * @ret_mappings: mappings of its pages by devices
+ *
+ * Each is FABRICMAP_UNKNOWN if unknown, and may be NULL if it is not wanted.
+ */
+void fabricmap_region_pagemap_refs(const struct fabricmap_region *region, int64_t *ret_handles, int64_t *ret_pages,
+				   int64_t *ret_mappings);
+
+/* Links have a direction: the accessor reads and writes memory of the owner. */
+size_t fabricmap_n_links(const struct fabricmap *map);
+
+/** fabricmap_link_at() - NULL if @index is out of range */
+const struct fabricmap_link *fabricmap_link_at(const struct fabricmap *map, size_t index);
+
+/** fabricmap_link_find() - by index of the devices; NULL if nothing is known of that direction */
+const struct fabricmap_link *fabricmap_link_find(const struct fabricmap *map, size_t accessor, size_t owner);
+
+/** fabricmap_link_accessor() - index of the device that reads and writes */
+size_t fabricmap_link_accessor(const struct fabricmap_link *link);
+
+/** fabricmap_link_owner() - index of the device whose memory it is */
+size_t fabricmap_link_owner(const struct fabricmap_link *link);
+
+/**
+ * fabricmap_link_type() - how the memory is reached; static
+ *
+ * "pcie_switch", "pcie_host_bridge", "xgmi", "nvlink", "xe_link", "cxl", "softgpu" or "none".
+ */
+const char *fabricmap_link_type(const struct fabricmap_link *link);
+
+/** fabricmap_link_is_up() - 1: memory is used in place; 0: it goes to system memory first */
+int fabricmap_link_is_up(const struct fabricmap_link *link);
+
+/** fabricmap_link_why_not() - why it is down, one line for a person; NULL if it is up or nobody says */
+const char *fabricmap_link_why_not(const struct fabricmap_link *link);
+
+/* MB/s, ns, and bridges or switches passed; each may be FABRICMAP_UNKNOWN. */
+int64_t fabricmap_link_read_bandwidth_mbps(const struct fabricmap_link *link);
+int64_t fabricmap_link_write_bandwidth_mbps(const struct fabricmap_link *link);
+int64_t fabricmap_link_read_latency_ns(const struct fabricmap_link *link);
+int64_t fabricmap_link_write_latency_ns(const struct fabricmap_link *link);
+int64_t fabricmap_link_hops(const struct fabricmap_link *link);
+
+/** fabricmap_link_provenance() - where the figures come from: "nominal", "firmware", "measured"; or NULL */
+const char *fabricmap_link_provenance(const struct fabricmap_link *link);
+
+/* A group is a set of devices that links of one type join, directly or through each other. */
+size_t fabricmap_n_groups(const struct fabricmap *map);
+
+/** fabricmap_group_at() - NULL if @index is out of range */
+const struct fabricmap_group *fabricmap_group_at(const struct fabricmap *map, size_t index);
+
+/** fabricmap_group_id() - such as "xgmi-0000:43:00.0": the type and the lowest member */
+const char *fabricmap_group_id(const struct fabricmap_group *group);
+const char *fabricmap_group_link_type(const struct fabricmap_group *group);
+size_t fabricmap_group_n_members(const struct fabricmap_group *group);
+
+/** fabricmap_group_member() - index of a device; (size_t)-1 if @index is out of range */
+size_t fabricmap_group_member(const struct fabricmap_group *group, size_t index);
+
+/**
+ * fabricmap_bandwidth() - pair bandwidth matrix
+ * @ret: n*n row-major values in MB/s; symmetric; the diagonal is 0; owned by @map
+ *
+ * Pair bandwidth by rule version 1: the least of read and write of both directions. FABRICMAP_UNKNOWN where the rule
+ * has to guess; placement goes by its guess then.
+ *
+ * Return: n, the number of devices.
+ */
+size_t fabricmap_bandwidth(const struct fabricmap *map, const int64_t **ret);
+
+/* ---- placement ---- */
+
+struct fabricmap_placement;
+
+/**
+ * fabricmap_place() - choose devices in a snapshot
+ * @count: how many
+ * @bytes: free in one region of each
+ * @exclude: names of devices that may not be chosen; NULL if @n_exclude is 0
+ * @ret: the caller frees it with fabricmap_placement_free()
+ * @ret_reason: why not, one line for a person, the caller frees it with free(); set to NULL on success and if there is
+ * nothing to say; may be NULL
+ *
+ * Devices that are linked go first, then the largest least pair bandwidth, then the largest sum, then the lowest
+ * names. Up to 16 candidates that is exact; among more a greedy choice, which may miss the best:
+ * fabricmap_placement_is_exact() tells. Nothing is reserved.
+ *
+ * Return: 0, -EINVAL @count is 0, -ENODEV an excluded name is no device, -ENOSPC not enough devices, -ENOMEM.
+ */
+int fabricmap_place(const struct fabricmap *map, uint64_t count, uint64_t bytes, const char *const *exclude,
+		    size_t n_exclude, struct fabricmap_placement **ret, char **ret_reason);
+
+/** fabricmap_placement_free() - closes the handles that were not taken */
+struct fabricmap_placement *fabricmap_placement_free(struct fabricmap_placement *placement);
+
+size_t fabricmap_placement_n_devices(const struct fabricmap_placement *placement);
+int64_t fabricmap_placement_generation(const struct fabricmap_placement *placement);
+
+/** fabricmap_placement_is_linked() - 1: all chosen devices reach each other's memory in place */
+int fabricmap_placement_is_linked(const struct fabricmap_placement *placement);
+
+/** fabricmap_placement_is_exact() - 1: no better choice exists; 0: a greedy choice, there may be a better one */
+int fabricmap_placement_is_exact(const struct fabricmap_placement *placement);
+
+/** fabricmap_placement_bottleneck_mbps() - the least pair bandwidth; FABRICMAP_UNKNOWN also for one device */
+int64_t fabricmap_placement_bottleneck_mbps(const struct fabricmap_placement *placement);
+
+/* The chosen devices, in the order of their names; NULL, FABRICMAP_UNKNOWN or -EBADF if @index is out of range. */
+const char *fabricmap_placement_device(const struct fabricmap_placement *placement, size_t index);
+const char *fabricmap_placement_region(const struct fabricmap_placement *placement, size_t index);
+const char *fabricmap_placement_reason(const struct fabricmap_placement *placement, size_t index);
+int64_t fabricmap_placement_free_bytes(const struct fabricmap_placement *placement, size_t index);
+
+/** fabricmap_placement_devmem_id() - number of the handle that came with it, or FABRICMAP_UNKNOWN */
+int64_t fabricmap_placement_devmem_id(const struct fabricmap_placement *placement, size_t index);
+
+/** fabricmap_placement_take_fd() - the devmem fd, from now on the caller's; -EBADF none came, or it was taken */
+int fabricmap_placement_take_fd(struct fabricmap_placement *placement, size_t index);
+
+/* ---- devmem fds ---- */
+
+#define FABRICMAP_DEVICE_NAME_SIZE 32
+#define FABRICMAP_REGION_NAME_SIZE 16
+#define FABRICMAP_N_REFUSED 8
+
+/* Flags of fabricmap_devmem_populate(). */
+#define FABRICMAP_POPULATE_STRICT 1 /* stop at the first page that resists */
+
+/* Structures below do not change their size; what is reserved is 0. */
+struct fabricmap_devmem_info {
+	char device[FABRICMAP_DEVICE_NAME_SIZE];
+	char region[FABRICMAP_REGION_NAME_SIZE];
+	const char *state; /* "online", "draining", "evicting", "offline", "revoked"; static; NULL: a newer kernel's */
+	uint64_t incarnation;
+	uint64_t id;
+	uint64_t size_bytes;
+	uint64_t free_bytes;
+	uint64_t resident_bytes; /* placed through this handle and still in the region */
+	uint64_t reserved[8];
+};
+
+struct fabricmap_populate {
+	uint64_t moved_bytes; /* by this call */
+	uint64_t present_bytes; /* had been there already */
+	/* Stayed where they were: busy, no room, not anonymous, not mapped, no memory, copy failed, other. */
+	uint64_t refused_bytes[FABRICMAP_N_REFUSED];
+	uint64_t reserved[6];
+};
+
+struct fabricmap_residency {
+	uint64_t region_bytes; /* in the handle's region */
+	uint64_t other_bytes; /* in other regions of the fabric */
+	uint64_t system_bytes;
+	uint64_t absent_bytes; /* not populated, swapped out, or not mapped */
+	uint64_t reserved[4];
+};
+
+struct fabricmap_devmem_event {
+	const char *type; /* "draining", "cancelled", "evicting", "revoked"; static; NULL: a newer kernel's */
+	uint64_t sequence; /* on this handle, from 1 */
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t arg; /* draining: ms until eviction starts, 0: when asked; evicting: bytes that the device holds */
+	uint64_t reserved[4];
+};
+
+/**
+ * fabricmap_devmem_open() - open a handle on a region
+ * @device: name
+ * @region: name, such as "vram0"
+ *
+ * Opens the device's render node for as long as it takes: who may not render may not ask for its memory.
+ *
+ * Return: an fd, the caller's; -ENODEV no such device in the fabric, or it has gone; -ENOENT no such region, or no
+ * render node; -ENOSYS the kernel part is absent; -EACCES not permitted; -ESHUTDOWN the device is draining; -EINVAL,
+ * -ENOMEM, -EMFILE.
+ */
+int fabricmap_devmem_open(const char *device, const char *region);
+
+/**
+ * fabricmap_devmem_open_render() - the same by an open render node
+ * @render_fd: stays the caller's
+ *
+ * Return: as fabricmap_devmem_open(); -EBADF no such fd; -EINVAL not a render node of a device in the fabric.
+ */
+int fabricmap_devmem_open_render(int render_fd, const char *region);
+
+/**
+ * fabricmap_devmem_info() - what a handle stands for
+ *
+ * Works on a revoked handle too: the state is "revoked" and free_bytes 0 then.
+ *
+ * Return: 0; -ENOTTY not a devmem fd; -EBADF.
+ */
+int fabricmap_devmem_info(int fd, struct fabricmap_devmem_info *ret);
+
+/**
+ * fabricmap_devmem_populate() - move a range of the caller's memory into the region
+ * @address: page-aligned
+ * @length_bytes: multiple of the page size, not 0
+ * @flags: FABRICMAP_POPULATE_*
+ * @ret: what happened; also filled when it fails, with how far it got; may be NULL
+ *
+ * Addresses keep their data. Pages that resist stay in system memory and are counted by reason: that is success,
+ * unless STRICT is set.
+ *
+ * Return: 0; -EINVAL malformed range or flags; -ESHUTDOWN the device is draining; -ENODEV it is gone; -EINTR; with
+ * STRICT also -EBUSY, -ENOSPC, -EOPNOTSUPP, -EFAULT, -ENOMEM, -EIO.
+ */
+int fabricmap_devmem_populate(int fd, const void *address, uint64_t length_bytes, unsigned int flags,
+			      struct fabricmap_populate *ret);
+
+/**
+ * fabricmap_devmem_to_system() - bring a range of the caller's memory home from the region
+ * @ret_moved_bytes: also written when it fails; may be NULL
+ *
+ * Return: 0, -EINVAL malformed range, -EFAULT not mapped, -EINTR, -EBUSY some page resists, -ENODEV.
+ */
+int fabricmap_devmem_to_system(int fd, const void *address, uint64_t length_bytes, uint64_t *ret_moved_bytes);
+
+/**
+ * fabricmap_devmem_residency() - how much of a range of the caller's memory is where
+ *
+ * A snapshot; nothing is faulted in or moved. At most 1 TiB at a time.
+ *
+ * Return: 0, -EINVAL malformed range, -ENODEV.
+ */
+int fabricmap_devmem_residency(int fd, const void *address, uint64_t length_bytes, struct fabricmap_residency *ret);
+
+/**
+ * fabricmap_devmem_read_event() - the next event of a handle
+ *
+ * Waits for one unless the fd is non-blocking; poll() it for POLLIN.
+ *
+ * Return: 1 an event; 0 the last one ("revoked") has been read; -EAGAIN none yet; -EINTR; -EBADMSG not an event.
+ */
+int fabricmap_devmem_read_event(int fd, struct fabricmap_devmem_event *ret);
+
+/* ---- holders ---- */
+
+struct fabricmap_holders;
+
+/**
+ * fabricmap_holders_scan() - who has devmem fds, without any daemon
+ * @proc: NULL is "/proc"
+ * @device: only holders of this device; NULL for all
+ *
+ * Only processes whose fdinfo the caller may read are seen: all of them for root.
+ *
+ * Return: 0, the negative errno of opening @proc, -ENOMEM.
+ */
+int fabricmap_holders_scan(const char *proc, const char *device, struct fabricmap_holders **ret);
+struct fabricmap_holders *fabricmap_holders_free(struct fabricmap_holders *holders);
+
+/** fabricmap_holders_n() - one for each process and handle, by device, pid and handle */
+size_t fabricmap_holders_n(const struct fabricmap_holders *holders);
+
+/** fabricmap_holders_n_unreadable() - processes that could not be looked into for want of permission */
+size_t fabricmap_holders_n_unreadable(const struct fabricmap_holders *holders);
+
+/* One of them; NULL or FABRICMAP_UNKNOWN if @index is out of range. The region may be NULL (it came from the daemon). */
+const char *fabricmap_holders_device(const struct fabricmap_holders *holders, size_t index);
+const char *fabricmap_holders_region(const struct fabricmap_holders *holders, size_t index);
+const char *fabricmap_holders_comm(const struct fabricmap_holders *holders, size_t index);
+int64_t fabricmap_holders_pid(const struct fabricmap_holders *holders, size_t index);
+int64_t fabricmap_holders_uid(const struct fabricmap_holders *holders, size_t index);
+int64_t fabricmap_holders_devmem_id(const struct fabricmap_holders *holders, size_t index);
+
+/** fabricmap_holders_resident_bytes() - placed through the handle and still in the region; or FABRICMAP_UNKNOWN */
+int64_t fabricmap_holders_resident_bytes(const struct fabricmap_holders *holders, size_t index);
+
+/* ---- removal, with or without a daemon ---- */
+
+struct fabricmap_progress {
+	const char *step; /* "draining", "evicting", "unbinding", "done" */
+	const char *blocked; /* what the evictor waits for: "none", "memory", "busy", "copy" */
+	int64_t total_bytes; /* on the device when it began; or FABRICMAP_UNKNOWN */
+	int64_t resident_bytes; /* still on it; or FABRICMAP_UNKNOWN */
+	int64_t elapsed_ms;
+	uint64_t reserved[4];
+};
+
+/**
+ * fabricmap_progress_fn - is told about a removal, at each step and about every 100 ms
+ * @progress: valid during the call
+ *
+ * Return: 0 to go on; anything else makes the waiting function return it. The removal itself goes on.
+ */
+typedef int (*fabricmap_progress_fn)(const struct fabricmap_progress *progress, void *userdata);
+
+/* Flags of fabricmap_admin_remove(). */
+#define FABRICMAP_REMOVE_KEEP_BOUND 1 /* stop when the device is offline; its driver stays */
+
+/**
+ * fabricmap_admin_remove() - take a device away without a daemon, as root
+ * @drain_ms: how long holders have to leave before eviction; it starts sooner when the last one has left
+ * @flags: FABRICMAP_REMOVE_*
+ * @fn: may be NULL
+ *
+ * Drains, brings every page home, unbinds the driver, and waits for the end of each.
+ *
+ * Return: 0; what @fn returned; -ENODEV no such device; -ENOSYS the kernel part is absent; -EACCES not permitted;
+ * -ECANCELED somebody called it off; -EINVAL malformed name or flags.
+ */
+int fabricmap_admin_remove(const char *device, uint32_t drain_ms, unsigned int flags, fabricmap_progress_fn fn,
+			   void *userdata);
+
+/**
+ * fabricmap_admin_cancel() - call a removal off that has not unbound the device yet
+ *
+ * Pages that went home stay there.
+ *
+ * Return: 0, -EALREADY it is online, others as fabricmap_admin_remove().
+ */
+int fabricmap_admin_cancel(const char *device);
+
+/**
+ * fabricmap_admin_bring_back() - bind a device's driver again, without a daemon, as root
+ *
+ * Has the PCI bus find the driver. A device that is bound, but not online, is made online.
+ *
+ * Return: 0; -EALREADY it is online; -ENODEV no such PCI function; -ENXIO no driver took it within 10 s; -EACCES;
+ * -EINVAL malformed name.
+ */
+int fabricmap_admin_bring_back(const char *device);
+
+/* ---- the daemon ---- */
+
+struct fabricmap_client;
+
+/**
+ * fabricmap_client_connect() - connect to fabricd's public socket
+ * @path: NULL: the environment's FABRICD_SOCKET unless the program is privileged, or /run/fabricd/org.drmfabric.Fabric
+ *
+ * A client is one connection: one call at a time. Calls wait for as long as they take unless a timeout is set. A call
+ * that ends without its answer (-ETIMEDOUT, -ECONNRESET, a stream that its callback ends) ends the connection too:
+ * later calls are -ENOTCONN, for the next answer could be the missing one.
+ *
+ * Return: 0; -ENOENT or -ECONNREFUSED no daemon there; -ENOTSOCK that is no socket; -EACCES; others of connect().
+ */
+int fabricmap_client_connect(const char *path, struct fabricmap_client **ret);
+
+/** fabricmap_client_connect_admin() - the admin socket: FABRICD_ADMIN_SOCKET, or /run/fabricd/org.drmfabric.Admin */
+int fabricmap_client_connect_admin(const char *path, struct fabricmap_client **ret);
+struct fabricmap_client *fabricmap_client_free(struct fabricmap_client *client);
+
+/** fabricmap_client_set_timeout() - how long a call without a callback may take; -1 (the default) is for ever */
+void fabricmap_client_set_timeout(struct fabricmap_client *client, int timeout_ms);
+
+/**
+ * fabricmap_client_fd() - to poll in a program's own loop: readable means that the daemon has hung up
+ *
+ * A call that waits ends with -ECONNRESET when the program shuts it down (shutdown(2), SHUT_RDWR), also from a signal
+ * handler: signals by themselves do not end a call.
+ */
+int fabricmap_client_fd(const struct fabricmap_client *client);
+
+/**
+ * fabricmap_client_error() - why the last call failed, one line for a person
+ *
+ * Return: text that is valid until the next call; "" if it did not fail.
+ */
+const char *fabricmap_client_error(const struct fabricmap_client *client);
+
+/**
+ * fabricmap_client_error_name() - the daemon's error, such as "org.drmfabric.Fabric.NotEnoughDevices"
+ *
+ * Return: text that is valid until the next call; NULL if the last call did not fail, or not by an answer.
+ */
+const char *fabricmap_client_error_name(const struct fabricmap_client *client);
+
+/*
+ * All calls below also return -EPIPE, -ECONNRESET (the daemon has gone), -ETIMEDOUT, -EBADMSG (its answer makes no
+ * sense), -EPROTO (an error that has no errno of its own), -ENOMEM, -ENOTCONN (an earlier call ended the connection).
+ * After those the client can only be freed, except after -EPROTO and the results that a call names.
+ */
+
+/** fabricmap_client_get_topology() - public. As fabricmap_open(), as the daemon sees it */
+int fabricmap_client_get_topology(struct fabricmap_client *client, struct fabricmap **ret);
+
+/* Flags of fabricmap_client_place(). */
+#define FABRICMAP_PLACE_HANDLES 1 /* each device comes with an open devmem fd */
+
+/**
+ * fabricmap_client_place() - public. As fabricmap_place(), decided by the daemon
+ * @flags: FABRICMAP_PLACE_*
+ *
+ * All or nothing: with HANDLES, each device has its fd in fabricmap_placement_take_fd().
+ *
+ * Return: 0; -EINVAL; -ENODEV an excluded name is no device; -ENOSPC not enough devices; -EACCES the daemon cannot
+ * open the device memory, or denies it; -EDQUOT a limit of this client; -ENOSYS the kernel part is absent.
+ */
+int fabricmap_client_place(struct fabricmap_client *client, uint64_t count, uint64_t bytes, unsigned int flags,
+			   const char *const *exclude, size_t n_exclude, struct fabricmap_placement **ret);
+
+struct fabricmap_event {
+	int64_t sequence;
+	/*
+	 * "device_added", "device_removed", "device_changed", "state_changed", "removal_progress", "removal_done",
+	 * "removal_failed"; others may come with a newer daemon
+	 */
+	const char *kind;
+	const char *device;
+	const char *state; /* or NULL */
+	const char *reason; /* or NULL */
+	int64_t generation;
+	int64_t resident_bytes; /* or FABRICMAP_UNKNOWN */
+	uint64_t reserved[4];
+};
+
+/**
+ * fabricmap_event_fn - takes one event
+ * @event: valid during the call; NULL once, at first: from now on nothing is missed
+ *
+ * Return: 0 to go on; anything else ends the stream and becomes the result of fabricmap_client_subscribe().
+ */
+typedef int (*fabricmap_event_fn)(const struct fabricmap_event *event, void *userdata);
+
+/**
+ * fabricmap_client_subscribe() - public. Wait for events until @fn or the daemon ends it
+ *
+ * The client can only be freed afterwards.
+ *
+ * Return: what @fn returned; 0 the daemon ended it.
+ */
+int fabricmap_client_subscribe(struct fabricmap_client *client, fabricmap_event_fn fn, void *userdata);
+
+/**
+ * fabricmap_client_remove() - admin. Take a device away
+ * @drain_ms: notice to holders; FABRICMAP_UNKNOWN: as the daemon is configured
+ * @fn: may be NULL. If it ends the wait, the client can only be freed.
+ *
+ * Return: 0; what @fn returned; -ENODEV; -EALREADY it is under way; -EBUSY it failed and fabricmap_client_error()
+ * says where it ended; -ENOSYS the kernel part is absent.
+ */
+int fabricmap_client_remove(struct fabricmap_client *client, const char *device, int64_t drain_ms,
+			    fabricmap_progress_fn fn, void *userdata);
+
+/** fabricmap_client_cancel_remove() - admin. Return: 0, -ENODEV, -EALREADY nothing is under way */
+int fabricmap_client_cancel_remove(struct fabricmap_client *client, const char *device);
+
+/**
+ * fabricmap_client_bring_back() - admin. Bind the driver again to a device that was taken away
+ * @ret_incarnation: may be NULL
+ *
+ * Return: 0, -ENODEV, -EALREADY, -EBUSY it failed and fabricmap_client_error() says why.
+ */
+int fabricmap_client_bring_back(struct fabricmap_client *client, const char *device, int64_t *ret_incarnation);
+
+/** fabricmap_client_holders() - admin. As fabricmap_holders_scan(), as the daemon sees it */
+int fabricmap_client_holders(struct fabricmap_client *client, const char *device, struct fabricmap_holders **ret);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

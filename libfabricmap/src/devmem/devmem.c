@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Handles on regions: /dev/drm_fabric and the devmem fds that it gives (uapi/drm/drm_fabric.h). Stateless; the fds
+ * are the caller's.
+ */
+#include "base/base.h"
+#include "base/name.h"
+#include "devmem/node.h"
+#include "public/public.h"
+#include "source/tree.h"
+
+#include <drm/drm_fabric.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+/* The public header has its own sizes, so that it needs no header of the kernel. */
+_Static_assert(FABRICMAP_DEVICE_NAME_SIZE == DRM_FABRIC_DEVICE_NAME_SIZE, "size of device names");
+_Static_assert(FABRICMAP_REGION_NAME_SIZE == DRM_FABRIC_REGION_NAME_SIZE, "size of region names");
+_Static_assert(FABRICMAP_N_REFUSED == DRM_FABRIC_N_REFUSED, "number of reasons");
+_Static_assert(FABRICMAP_POPULATE_STRICT == DRM_FABRIC_POPULATE_STRICT, "populate flags");
+
+int node_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	return errno == ENOENT ? -ENOSYS : -errno;
+}
+
+int node_device_folder(const char *device)
+{
+	_cleanup_(closep) int root_fd = -1;
+	_cleanup_(closep) int class_fd = -1;
+	char path[sizeof("class/drm_fabric/") + DRM_FABRIC_DEVICE_NAME_SIZE];
+	int fd;
+
+	if (!name_is_good(device, DRM_FABRIC_DEVICE_NAME_SIZE))
+		return -EINVAL;
+	root_fd = tree_open(NULL);
+	if (root_fd < 0)
+		return root_fd;
+	class_fd = tree_open_folder(root_fd, "class/drm_fabric");
+	if (class_fd < 0)
+		return class_fd == -ENOENT ? -ENOSYS : class_fd;
+	(void)snprintf(path, sizeof(path), "class/drm_fabric/%s", device);
+	fd = tree_open_folder(root_fd, path);
+	return fd == -ENOENT ? -ENODEV : fd;
+}
+
+static int render_open(const char *device)
+{
+	_cleanup_(freep) char *node = NULL;
+	_cleanup_(freep) char *path = NULL;
+	_cleanup_(closep) int folder_fd = -1;
+	int fd, r;
+
+	folder_fd = node_device_folder(device);
+	if (folder_fd < 0)
+		return folder_fd;
+	r = tree_read(folder_fd, "render_node", TREE_VALUE_MAX_BYTES, &node);
+	if (r < 0)
+		return r;
+	if (!name_is_good(node, DRM_FABRIC_DEVICE_NAME_SIZE))
+		return -ENOENT;
+	if (asprintf(&path, "/dev/dri/%s", node) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+FABRICMAP_EXPORT int fabricmap_devmem_open_render(int render_fd, const char *region)
+{
+	struct drm_fabric_open_devmem arg = { .render_fd = render_fd };
+	_cleanup_(closep) int fd = -1;
+
+	if (!name_is_good(region, sizeof(arg.region)))
+		return -EINVAL;
+	strcpy(arg.region, region);
+	fd = node_open("/dev/drm_fabric");
+	if (fd < 0)
+		return fd;
+	if (ioctl(fd, DRM_FABRIC_IOCTL_OPEN_DEVMEM, &arg) < 0)
+		return -errno;
+	return arg.fd;
+}
+
+FABRICMAP_EXPORT int fabricmap_devmem_open(const char *device, const char *region)
+{
+	struct fabricmap_devmem_info info;
+	_cleanup_(closep) int render_fd = -1;
+	_cleanup_(closep) int fd = -1;
+	int r;
+
+	render_fd = render_open(device);
+	if (render_fd < 0)
+		return render_fd;
+	fd = fabricmap_devmem_open_render(render_fd, region);
+	if (fd < 0)
+		return fd;
+	/* Render nodes are numbered anew: between sysfs and open() this one may have become another's. */
+	r = fabricmap_devmem_info(fd, &info);
+	if (r < 0)
+		return r;
+	if (strcmp(info.device, device))
+		return -ENODEV;
+	return steal_fd(&fd);
+}
+
+static const char *state_name(uint32_t state)
+{
+	switch (state) {
+	case DRM_FABRIC_STATE_ONLINE:
+		return "online";
+	case DRM_FABRIC_STATE_DRAINING:
+		return "draining";
+	case DRM_FABRIC_STATE_EVICTING:
+		return "evicting";
+	case DRM_FABRIC_STATE_OFFLINE:
+		return "offline";
+	case DRM_FABRIC_STATE_REVOKED:
+		return "revoked";
+	default:
+		return NULL;
+	}
+}
+
+FABRICMAP_EXPORT int fabricmap_devmem_info(int fd, struct fabricmap_devmem_info *ret)
+{
+	struct drm_fabric_devmem_info arg = { 0 };
+
+	if (ioctl(fd, DRM_FABRIC_DEVMEM_INFO, &arg) < 0)
+		return -errno;
+	*ret = (struct fabricmap_devmem_info){
+		.state = state_name(arg.state),
+		.incarnation = arg.incarnation,
+		.id = arg.id,
+		.size_bytes = arg.size_bytes,
+		.free_bytes = arg.free_bytes,
+		.resident_bytes = arg.resident_bytes,
+	};
+	memcpy(ret->device, arg.device, sizeof(arg.device));
+	memcpy(ret->region, arg.region, sizeof(arg.region));
+	ret->device[sizeof(ret->device) - 1] = '\0';
+	ret->region[sizeof(ret->region) - 1] = '\0';
+	return 0;
+}
+
+FABRICMAP_EXPORT int fabricmap_devmem_populate(int fd, const void *address, uint64_t length_bytes, unsigned int flags,
+					       struct fabricmap_populate *ret)
+{
+	struct drm_fabric_devmem_populate arg = {
+		.flags = flags,
+		.start = (uintptr_t)address,
+		.length_bytes = length_bytes,
+	};
+	int r;
+
+	r = ioctl(fd, DRM_FABRIC_DEVMEM_POPULATE, &arg) < 0 ? -errno : 0;
+	if (ret) {
+		*ret = (struct fabricmap_populate){
+			.moved_bytes = arg.moved_bytes,
+			.present_bytes = arg.present_bytes,
+		};
+		memcpy(ret->refused_bytes, arg.refused_bytes, sizeof(ret->refused_bytes));
+	}
+	return r;
+}
+
+FABRICMAP_EXPORT int fabricmap_devmem_to_system(int fd, const void *address, uint64_t length_bytes,
+						uint64_t *ret_moved_bytes)
+{
+	struct drm_fabric_devmem_to_system arg = {
+		.start = (uintptr_t)address,
+		.length_bytes = length_bytes,
+	};
+	int r;
+
+	r = ioctl(fd, DRM_FABRIC_DEVMEM_TO_SYSTEM, &arg) < 0 ? -errno : 0;
+	if (ret_moved_bytes)
+		*ret_moved_bytes = arg.moved_bytes;
+	return r;
+}
+
+FABRICMAP_EXPORT int fabricmap_devmem_residency(int fd, const void *address, uint64_t length_bytes,
+						struct fabricmap_residency *ret)
+{
+	struct drm_fabric_devmem_residency arg = {
+		.start = (uintptr_t)address,
+		.length_bytes = length_bytes,
+	};
+
+	if (ioctl(fd, DRM_FABRIC_DEVMEM_RESIDENCY, &arg) < 0)
+		return -errno;
+	*ret = (struct fabricmap_residency){
+		.region_bytes = arg.region_bytes,
+		.other_bytes = arg.other_bytes,
+		.system_bytes = arg.system_bytes,
+		.absent_bytes = arg.absent_bytes,
+	};
+	return 0;
+}
+
+static const char *event_name(uint32_t type)
+{
+	switch (type) {
+	case DRM_FABRIC_EVENT_DRAINING:
+		return "draining";
+	case DRM_FABRIC_EVENT_CANCELLED:
+		return "cancelled";
+	case DRM_FABRIC_EVENT_EVICTING:
+		return "evicting";
+	case DRM_FABRIC_EVENT_REVOKED:
+		return "revoked";
+	default:
+		return NULL;
+	}
+}
+
+FABRICMAP_EXPORT int fabricmap_devmem_read_event(int fd, struct fabricmap_devmem_event *ret)
+{
+	struct drm_fabric_event event;
+	ssize_t n;
+
+	/* One at a time: a buffer of that size has room for one whole event only. */
+	n = read(fd, &event, sizeof(event));
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return 0;
+	if ((size_t)n < sizeof(event) || event.size_bytes < sizeof(event))
+		return -EBADMSG;
+	*ret = (struct fabricmap_devmem_event){
+		.type = event_name(event.type),
+		.sequence = event.seq,
+		.time_ns = event.time_ns,
+		.arg = event.arg,
+	};
+	return 1;
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Public face of the topology. A struct fabricmap holds a topology and its matrix; the objects in it are the model's
+ * own under public names. Immutable.
+ */
+#include "public/public.h"
+
+#include "base/base.h"
+#include "source/source.h"
+
+#include <assert.h>
+#include <json-c/json.h>
+#include <string.h>
+
+static const struct topology_device *device_of(const struct fabricmap_device *device)
+{
+	return (const struct topology_device *)device;
+}
+
+static const struct topology_region *region_of(const struct fabricmap_region *region)
+{
+	return (const struct topology_region *)region;
+}
+
+static const struct topology_link *link_of(const struct fabricmap_link *link)
+{
+	return (const struct topology_link *)link;
+}
+
+static const struct topology_group *group_of(const struct fabricmap_group *group)
+{
+	return (const struct topology_group *)group;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_version(void)
+{
+	return FABRICMAP_VERSION;
+}
+
+int fabricmap_new_topology(struct topology *topology, struct fabricmap **ret)
+{
+	size_t n = topology->n_devices;
+	struct fabricmap *map;
+
+	map = calloc(1, sizeof(*map));
+	if (!map)
+		return -ENOMEM;
+	map->n_refs = 1;
+	map->bandwidth = calloc(n ? n * n : 1, sizeof(*map->bandwidth));
+	if (!map->bandwidth) {
+		free(map);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < n; j++) {
+			struct topology_pair pair = topology_pair(topology, i, j);
+
+			map->bandwidth[i * n + j] = pair.assumed ? FABRICMAP_UNKNOWN : pair.bandwidth_mbps;
+		}
+	map->topology = topology_ref(topology);
+	*ret = map;
+	return 0;
+}
+
+FABRICMAP_EXPORT int fabricmap_open(const char *root, struct fabricmap **ret)
+{
+	_cleanup_(topology_unrefp) struct topology *topology = NULL;
+	int r;
+
+	r = source_fabric_read(root, &topology);
+	if (r < 0)
+		return r;
+	return fabricmap_new_topology(topology, ret);
+}
+
+static void json_object_putp(struct json_object **object)
+{
+	json_object_put(*object);
+}
+
+static void json_tokener_freep(struct json_tokener **tokener)
+{
+	if (*tokener)
+		json_tokener_free(*tokener);
+}
+
+FABRICMAP_EXPORT int fabricmap_open_json(const char *text, struct fabricmap **ret)
+{
+	_cleanup_(json_object_putp) struct json_object *object = NULL;
+	_cleanup_(json_tokener_freep) struct json_tokener *tokener = NULL;
+	_cleanup_(topology_unrefp) struct topology *topology = NULL;
+	size_t length = strlen(text);
+	int r;
+
+	if (length >= INT32_MAX)
+		return -E2BIG;
+	tokener = json_tokener_new();
+	if (!tokener)
+		return -ENOMEM;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	object = json_tokener_parse_ex(tokener, text, (int)length + 1);
+	if (!object || json_tokener_get_error(tokener) != json_tokener_success)
+		return -EBADMSG;
+	r = topology_from_json(object, &topology);
+	if (r < 0)
+		return r;
+	return fabricmap_new_topology(topology, ret);
+}
+
+FABRICMAP_EXPORT struct fabricmap *fabricmap_ref(struct fabricmap *map)
+{
+	unsigned int n_refs = __atomic_fetch_add(&map->n_refs, 1, __ATOMIC_RELAXED);
+
+	assert(n_refs > 0);
+	return map;
+}
+
+FABRICMAP_EXPORT struct fabricmap *fabricmap_unref(struct fabricmap *map)
+{
+	if (!map || __atomic_sub_fetch(&map->n_refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return NULL;
+	topology_unref(map->topology);
+	free(map->bandwidth);
+	free(map);
+	return NULL;
+}
+
+FABRICMAP_EXPORT char *fabricmap_to_json(const struct fabricmap *map)
+{
+	_cleanup_(json_object_putp) struct json_object *object = topology_to_json(map->topology);
+	const char *text;
+
+	if (!object)
+		return NULL;
+	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+	return text ? strdup(text) : NULL;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_bandwidth(const struct fabricmap *map, const int64_t **ret)
+{
+	*ret = map->bandwidth;
+	return map->topology->n_devices;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_generation(const struct fabricmap *map)
+{
+	return map->topology->generation;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_source(const struct fabricmap *map)
+{
+	return topology_source_to_string(map->topology->source);
+}
+
+FABRICMAP_EXPORT size_t fabricmap_n_warnings(const struct fabricmap *map)
+{
+	return map->topology->n_warnings;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_warning(const struct fabricmap *map, size_t index)
+{
+	return index < map->topology->n_warnings ? map->topology->warnings[index] : NULL;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_n_devices(const struct fabricmap *map)
+{
+	return map->topology->n_devices;
+}
+
+FABRICMAP_EXPORT const struct fabricmap_device *fabricmap_device_at(const struct fabricmap *map, size_t index)
+{
+	if (index >= map->topology->n_devices)
+		return NULL;
+	return (const struct fabricmap_device *)&map->topology->devices[index];
+}
+
+FABRICMAP_EXPORT const struct fabricmap_device *fabricmap_device_find(const struct fabricmap *map, const char *name)
+{
+	ssize_t index = topology_device_find(map->topology, name);
+
+	return index < 0 ? NULL : fabricmap_device_at(map, (size_t)index);
+}
+
+FABRICMAP_EXPORT const char *fabricmap_device_name(const struct fabricmap_device *device)
+{
+	return device_of(device)->name;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_device_driver(const struct fabricmap_device *device)
+{
+	return device_of(device)->driver;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_device_state(const struct fabricmap_device *device)
+{
+	return topology_state_to_string(device_of(device)->state);
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_device_incarnation(const struct fabricmap_device *device)
+{
+	return device_of(device)->incarnation;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_device_numa_node(const struct fabricmap_device *device)
+{
+	return device_of(device)->numa_node;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_device_render_node(const struct fabricmap_device *device)
+{
+	return device_of(device)->render_node;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_device_n_handles(const struct fabricmap_device *device)
+{
+	return device_of(device)->n_handles;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_device_n_regions(const struct fabricmap_device *device)
+{
+	return device_of(device)->n_regions;
+}
+
+FABRICMAP_EXPORT const struct fabricmap_region *fabricmap_device_region_at(const struct fabricmap_device *device,
+									   size_t index)
+{
+	if (index >= device_of(device)->n_regions)
+		return NULL;
+	return (const struct fabricmap_region *)&device_of(device)->regions[index];
+}
+
+FABRICMAP_EXPORT const char *fabricmap_region_name(const struct fabricmap_region *region)
+{
+	return region_of(region)->name;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_region_size_bytes(const struct fabricmap_region *region)
+{
+	return region_of(region)->size_bytes;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_region_free_bytes(const struct fabricmap_region *region)
+{
+	return region_of(region)->free_bytes;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_region_resident_bytes(const struct fabricmap_region *region)
+{
+	return region_of(region)->resident_bytes;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_region_pagemap_state(const struct fabricmap_region *region)
+{
+	return topology_pagemap_to_string(region_of(region)->pagemap);
+}
+
+FABRICMAP_EXPORT void fabricmap_region_pagemap_refs(const struct fabricmap_region *region, int64_t *ret_handles,
+						    int64_t *ret_pages, int64_t *ret_mappings)
+{
+	if (ret_handles)
+		*ret_handles = region_of(region)->pagemap_refs_handles;
+	if (ret_pages)
+		*ret_pages = region_of(region)->pagemap_refs_pages;
+	if (ret_mappings)
+		*ret_mappings = region_of(region)->pagemap_refs_mappings;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_n_links(const struct fabricmap *map)
+{
+	return map->topology->n_links;
+}
+
+FABRICMAP_EXPORT const struct fabricmap_link *fabricmap_link_at(const struct fabricmap *map, size_t index)
+{
+	if (index >= map->topology->n_links)
+		return NULL;
+	return (const struct fabricmap_link *)&map->topology->links[index];
+}
+
+FABRICMAP_EXPORT const struct fabricmap_link *fabricmap_link_find(const struct fabricmap *map, size_t accessor,
+								  size_t owner)
+{
+	return (const struct fabricmap_link *)topology_link_find(map->topology, accessor, owner);
+}
+
+FABRICMAP_EXPORT size_t fabricmap_link_accessor(const struct fabricmap_link *link)
+{
+	return link_of(link)->accessor;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_link_owner(const struct fabricmap_link *link)
+{
+	return link_of(link)->owner;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_link_type(const struct fabricmap_link *link)
+{
+	return topology_link_type_to_string(link_of(link)->type);
+}
+
+FABRICMAP_EXPORT int fabricmap_link_is_up(const struct fabricmap_link *link)
+{
+	return link_of(link)->up;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_link_why_not(const struct fabricmap_link *link)
+{
+	return link_of(link)->why_not;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_link_read_bandwidth_mbps(const struct fabricmap_link *link)
+{
+	return link_of(link)->read_bandwidth_mbps;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_link_write_bandwidth_mbps(const struct fabricmap_link *link)
+{
+	return link_of(link)->write_bandwidth_mbps;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_link_read_latency_ns(const struct fabricmap_link *link)
+{
+	return link_of(link)->read_latency_ns;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_link_write_latency_ns(const struct fabricmap_link *link)
+{
+	return link_of(link)->write_latency_ns;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_link_hops(const struct fabricmap_link *link)
+{
+	return link_of(link)->hops;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_link_provenance(const struct fabricmap_link *link)
+{
+	return link_of(link)->provenance;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_n_groups(const struct fabricmap *map)
+{
+	return map->topology->n_groups;
+}
+
+FABRICMAP_EXPORT const struct fabricmap_group *fabricmap_group_at(const struct fabricmap *map, size_t index)
+{
+	if (index >= map->topology->n_groups)
+		return NULL;
+	return (const struct fabricmap_group *)&map->topology->groups[index];
+}
+
+FABRICMAP_EXPORT const char *fabricmap_group_id(const struct fabricmap_group *group)
+{
+	return group_of(group)->id;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_group_link_type(const struct fabricmap_group *group)
+{
+	return topology_link_type_to_string(group_of(group)->type);
+}
+
+FABRICMAP_EXPORT size_t fabricmap_group_n_members(const struct fabricmap_group *group)
+{
+	return group_of(group)->n_members;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_group_member(const struct fabricmap_group *group, size_t index)
+{
+	return index < group_of(group)->n_members ? group_of(group)->members[index] : (size_t)-1;
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+/* The public library as a scheduler uses it. */
+#include "tree-maker.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fabricmap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct fabricmap *map_of(size_t n_devices)
+{
+	struct fabricmap *map;
+	char *root = tree_make();
+
+	tree_fabric(root, n_devices);
+	ck_assert_int_eq(fabricmap_open(root, &map), 0);
+	tree_remove(root);
+	return map;
+}
+
+START_TEST(walk_over_everything)
+{
+	struct fabricmap *map = map_of(4), *again;
+	const struct fabricmap_link *link;
+	const int64_t *matrix;
+	char *text;
+
+	ck_assert_uint_eq(fabricmap_n_devices(map), 4);
+	ck_assert_ptr_null(fabricmap_device_at(map, 4));
+	ck_assert_ptr_eq(fabricmap_device_find(map, "0000:42:00.0"), fabricmap_device_at(map, 2));
+	ck_assert_ptr_null(fabricmap_device_find(map, "0000:42:00.1"));
+	ck_assert_uint_eq(fabricmap_n_links(map), 12);
+	for (size_t i = 0; i < fabricmap_n_links(map); i++) {
+		link = fabricmap_link_at(map, i);
+		ck_assert_ptr_eq(fabricmap_link_find(map, fabricmap_link_accessor(link), fabricmap_link_owner(link)),
+				 link);
+	}
+	ck_assert_uint_eq(fabricmap_n_groups(map), 2);
+	ck_assert_uint_eq(fabricmap_group_member(fabricmap_group_at(map, 1), 0), 2);
+	ck_assert_uint_eq(fabricmap_group_member(fabricmap_group_at(map, 1), 9), (size_t)-1);
+	ck_assert_uint_eq(fabricmap_bandwidth(map, &matrix), 4);
+	ck_assert_int_eq(matrix[0 * 4 + 0], 0);
+	ck_assert_int_eq(matrix[0 * 4 + 1], 12500);
+	ck_assert_int_eq(matrix[1 * 4 + 0], 12500);
+	ck_assert_int_eq(matrix[0 * 4 + 2], FABRICMAP_UNKNOWN);
+	text = fabricmap_to_json(map);
+	ck_assert_int_eq(fabricmap_open_json(text, &again), 0);
+	ck_assert_uint_eq(fabricmap_n_devices(again), 4);
+	ck_assert_ptr_null(
+		fabricmap_region_pagemap_state(fabricmap_device_region_at(fabricmap_device_at(again, 0), 0)));
+	ck_assert_int_eq(fabricmap_open_json("{\"schema\"", &again), -EBADMSG);
+	ck_assert_int_eq(fabricmap_open_json("{} {}", &again), -EBADMSG);
+	free(text);
+	fabricmap_unref(again);
+	fabricmap_unref(fabricmap_ref(map));
+	ck_assert_ptr_null(fabricmap_unref(map));
+}
+END_TEST
+
+START_TEST(placement_in_process)
+{
+	const char *const exclude[] = { "0000:40:00.0" };
+	struct fabricmap *map = map_of(4);
+	struct fabricmap_placement *placement;
+	char *reason = (char *)"untouched";
+
+	ck_assert_int_eq(fabricmap_place(map, 2, 1000, exclude, 1, &placement, &reason), 0);
+	ck_assert_ptr_null(reason);
+	ck_assert_str_eq(fabricmap_placement_device(placement, 0), "0000:42:00.0");
+	ck_assert_str_eq(fabricmap_placement_device(placement, 1), "0000:43:00.0");
+	ck_assert_ptr_null(fabricmap_placement_device(placement, 2));
+	ck_assert_int_eq(fabricmap_placement_is_linked(placement), 1);
+	ck_assert_int_eq(fabricmap_placement_bottleneck_mbps(placement), 12500);
+	ck_assert_int_eq(fabricmap_placement_generation(placement), 42);
+	ck_assert_int_eq(fabricmap_placement_devmem_id(placement, 0), FABRICMAP_UNKNOWN);
+	fabricmap_placement_free(placement);
+	ck_assert_int_eq(fabricmap_place(map, 5, 1, NULL, 0, &placement, &reason), -ENOSPC);
+	ck_assert_ptr_nonnull(reason);
+	free(reason);
+	ck_assert_int_eq(fabricmap_place(map, 5, 1, NULL, 0, &placement, NULL), -ENOSPC);
+	fabricmap_unref(map);
+}
+END_TEST
+
+/* As text: a tree of so many is slow to write. */
+static struct fabricmap *unlinked_map_of(size_t n_devices)
+{
+	struct fabricmap *map;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+
+	ck_assert_ptr_nonnull(file);
+	fputs("{\"schema\":\"fabric.topology/1\",\"generation\":1,\"source\":\"kernel\",\"devices\":[", file);
+	for (size_t i = 0; i < n_devices; i++)
+		fprintf(file,
+			"%s{\"name\":\"d%zu\",\"state\":\"online\",\"regions\":[{\"name\":\"vram0\",\"size_bytes\":9,"
+			"\"free_bytes\":9,\"resident_bytes\":0}]}",
+			i > 0 ? "," : "", i);
+	fputs("],\"links\":[],\"groups\":[],\"warnings\":[]}", file);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(fabricmap_open_json(text, &map), 0);
+	free(text);
+	return map;
+}
+
+START_TEST(placement_tells_whether_it_is_exact)
+{
+	struct fabricmap *map = unlinked_map_of(17);
+	struct fabricmap_placement *placement;
+
+	ck_assert_int_eq(fabricmap_place(map, 2, 1, NULL, 0, &placement, NULL), 0);
+	ck_assert_int_eq(fabricmap_placement_is_exact(placement), 0);
+	fabricmap_placement_free(placement);
+	ck_assert_int_eq(fabricmap_place(map, 17, 1, NULL, 0, &placement, NULL), 0);
+	ck_assert_int_eq(fabricmap_placement_is_exact(placement), 1);
+	fabricmap_placement_free(placement);
+	fabricmap_unref(map);
+	map = unlinked_map_of(16);
+	ck_assert_int_eq(fabricmap_place(map, 2, 1, NULL, 0, &placement, NULL), 0);
+	ck_assert_int_eq(fabricmap_placement_is_exact(placement), 1);
+	fabricmap_placement_free(placement);
+	fabricmap_unref(map);
+}
+END_TEST
+
+START_TEST(holders_of_a_made_proc)
+{
+	/* Two fds of one handle are one holder; other files and processes are none; names are made harmless. */
+	static const char info[] = "pos:\t0\ndrm-fabric-device:\t0000:40:00.0\ndrm-fabric-region:\tvram0\n"
+				   "drm-fabric-devmem-id:\t3\ndrm-resident-vram0:\t8 KiB\n";
+	struct fabricmap_holders *holders;
+	char *root = tree_make();
+
+	tree_write(root, "12/fdinfo/4", info);
+	tree_write(root, "12/fdinfo/5", info);
+	tree_write(root, "12/fdinfo/6", "pos:\t0\n");
+	tree_write(root, "12/comm", "tr\033ain\n");
+	tree_write(root, "12/status", "Name:\ttrain\nUid:\t1000\t0\t0\t0\n");
+	tree_write(root, "7/fdinfo/9", info);
+	tree_write(root, "self/fdinfo/9", info);
+	tree_folder(root, "13");
+	ck_assert_int_eq(fabricmap_holders_scan(root, NULL, &holders), 0);
+	ck_assert_uint_eq(fabricmap_holders_n(holders), 2);
+	ck_assert_int_eq(fabricmap_holders_pid(holders, 0), 7);
+	ck_assert_str_eq(fabricmap_holders_comm(holders, 0), "?");
+	ck_assert_int_eq(fabricmap_holders_uid(holders, 0), FABRICMAP_UNKNOWN);
+	ck_assert_int_eq(fabricmap_holders_pid(holders, 1), 12);
+	ck_assert_str_eq(fabricmap_holders_comm(holders, 1), "tr?ain");
+	ck_assert_int_eq(fabricmap_holders_uid(holders, 1), 1000);
+	ck_assert_int_eq(fabricmap_holders_devmem_id(holders, 1), 3);
+	ck_assert_int_eq(fabricmap_holders_resident_bytes(holders, 1), 8192);
+	ck_assert_ptr_null(fabricmap_holders_device(holders, 2));
+	fabricmap_holders_free(holders);
+	ck_assert_int_eq(fabricmap_holders_scan(root, "0000:41:00.0", &holders), 0);
+	ck_assert_uint_eq(fabricmap_holders_n(holders), 0);
+	fabricmap_holders_free(holders);
+	ck_assert_int_eq(fabricmap_holders_scan("/nonexistent/proc", NULL, &holders), -ENOENT);
+	tree_remove(root);
+}
+END_TEST
+
+START_TEST(wrong_arguments_and_fds)
+{
+	struct fabricmap_devmem_info info;
+	struct fabricmap_residency residency;
+	uint64_t moved_bytes;
+
+	ck_assert_int_eq(fabricmap_devmem_open("../../etc", "vram0"), -EINVAL);
+	ck_assert_int_eq(fabricmap_devmem_open("", "vram0"), -EINVAL);
+	ck_assert_int_eq(fabricmap_devmem_open(".hidden", "vram0"), -EINVAL);
+	ck_assert_int_eq(fabricmap_devmem_open_render(0, "a region of too long a name"), -EINVAL);
+	ck_assert_int_eq(fabricmap_devmem_info(-1, &info), -EBADF);
+	ck_assert_int_eq(fabricmap_devmem_residency(-1, NULL, 0, &residency), -EBADF);
+	ck_assert_int_eq(fabricmap_devmem_to_system(-1, NULL, 0, &moved_bytes), -EBADF);
+	ck_assert_int_eq(fabricmap_devmem_populate(-1, NULL, 0, 0, NULL), -EBADF);
+	ck_assert_int_eq(fabricmap_admin_remove("a/b", 0, 0, NULL, NULL), -EINVAL);
+	ck_assert_int_eq(fabricmap_admin_remove("0000:40:00.0", 0, 99, NULL, NULL), -EINVAL);
+	ck_assert_int_eq(fabricmap_admin_cancel("..\n"), -EINVAL);
+	ck_assert_int_eq(fabricmap_admin_bring_back(""), -EINVAL);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("public");
+	TCase *tcase = tcase_create("public");
+	SRunner *runner;
+	int n_failed;
+
+	tcase_add_test(tcase, walk_over_everything);
+	tcase_add_test(tcase, placement_in_process);
+	tcase_add_test(tcase, placement_tells_whether_it_is_exact);
+	tcase_add_test(tcase, holders_of_a_made_proc);
+	tcase_add_test(tcase, wrong_arguments_and_fds);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_ENV);
+	n_failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
