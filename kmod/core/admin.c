@@ -44,14 +44,16 @@ static int fabric_admin_start(struct drm_fabric_device *fdev,
 	return 0;
 }
 
-static int fabric_admin_act(struct drm_fabric_device *fdev, unsigned int cmd,
+static int fabric_admin_act(struct drm_fabric_device *fdev, unsigned int cmd, u32 flags,
 			    unsigned int timeout_ms)
 {
 	switch (cmd) {
 	case DRM_FABRIC_ADMIN_DRAIN:
-		return fabric_device_drain(fdev, timeout_ms);
+		return fabric_device_drain(fdev, timeout_ms, flags & DRM_FABRIC_DRAIN_EVICT);
 	case DRM_FABRIC_ADMIN_CANCEL:
 		return fabric_device_cancel(fdev);
+	case DRM_FABRIC_ADMIN_ABANDON:
+		return fabric_device_abandon(fdev);
 	case DRM_FABRIC_ADMIN_EVICT:
 		return fabric_admin_start(fdev, fabric_device_evict, evict_over, timeout_ms);
 	default:
@@ -71,22 +73,26 @@ static long fabric_admin_ioctl(struct file *file, unsigned int cmd, unsigned lon
 	case DRM_FABRIC_ADMIN_CANCEL:
 	case DRM_FABRIC_ADMIN_EVICT:
 	case DRM_FABRIC_ADMIN_UNBIND:
+	case DRM_FABRIC_ADMIN_ABANDON:
 		break;
 	default:
 		return -ENOTTY;
 	}
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	if (args.flags || !args.device[0] || !fabric_name_ok(args.device, sizeof(args.device)))
+	if (!args.device[0] || !fabric_name_ok(args.device, sizeof(args.device)))
 		return -EINVAL;
-	if (cmd == DRM_FABRIC_ADMIN_CANCEL && args.timeout_ms)
+	if (args.flags & ~(cmd == DRM_FABRIC_ADMIN_DRAIN ? DRM_FABRIC_DRAIN_EVICT : 0))
+		return -EINVAL;
+	if ((cmd == DRM_FABRIC_ADMIN_CANCEL || cmd == DRM_FABRIC_ADMIN_ABANDON) && args.timeout_ms)
 		return -EINVAL;
 
 	fdev = fabric_device_find(args.device);
 	if (!fdev)
 		return -ENODEV;
-	err = fabric_admin_act(fdev, cmd, args.timeout_ms);
+	err = fabric_admin_act(fdev, cmd, args.flags, args.timeout_ms);
 	args.resident_bytes = fabric_device_resident(fdev);
+	args.dead_bytes = fabric_device_dead(fdev);
 	put_device(&fdev->dev);
 	if (copy_to_user(argp, &args, sizeof(args)))
 		return -EFAULT;

@@ -64,12 +64,19 @@ struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabri
 	return alloc;
 }
 
-/* Give @n pages from @index on back to the driver. They are in nobody's hands. Any context. */
+/*
+ * Give @n pages from @index on back to the driver. They are in nobody's hands. Any context, under
+ * RCU: dead pages outlive their device, and with the last one goes what holds it.
+ */
 static void fabric_pages_give_back(struct fabric_pagemap *pm, unsigned long index, unsigned long n)
 {
 	struct drm_fabric_region *region = pm->region;
 
-	region->fdev->ops->free(region, (u64)index << PAGE_SHIFT, (u64)n << PAGE_SHIFT);
+	for (unsigned long i = 0; i < n && atomic64_read(&region->n_dead); i++)
+		if (test_and_clear_bit(index + i, pm->dead))
+			atomic64_dec(&region->n_dead);
+	if (!READ_ONCE(region->fdev->gone))
+		region->fdev->ops->free(region, (u64)index << PAGE_SHIFT, (u64)n << PAGE_SHIFT);
 	/* Afterwards the device may leave. */
 	if (atomic64_sub_and_test(n, &region->n_pages))
 		fabric_region_check_idle(region);
@@ -131,6 +138,7 @@ void fabric_alloc_release(struct drm_pagemap_devmem *devmem)
 	struct fabric_alloc *alloc = container_of(devmem, struct fabric_alloc, devmem);
 	struct fabric_pagemap *pm = alloc->pm;
 
+	guard(rcu)();
 	for (unsigned int i = 0;
 	     i < alloc->n_extents && atomic_long_read(&alloc->n_freed) < alloc->n_pages; i++) {
 		unsigned long index = alloc->extents[i].offset >> PAGE_SHIFT;
@@ -159,10 +167,25 @@ void fabric_folio_free(struct folio *folio)
 	unsigned long n = folio_nr_pages(folio);
 	struct fabric_alloc *alloc = READ_ONCE(pm->pages[index]);
 
+	guard(rcu)();
 	for (unsigned long i = 0; i < n; i++)
 		WRITE_ONCE(pm->pages[index + i], NULL);
 	atomic_long_add(n, &alloc->n_freed);
 	atomic64_sub(n << PAGE_SHIFT, &alloc->handle->resident_bytes);
 	drm_pagemap_pagemap_ops_get()->folio_free(folio);
 	fabric_pages_give_back(pm, index, n);
+}
+
+/*
+ * The data of a device folio is lost: from now on a touch is SIGBUS, wherever the folio is mapped.
+ * The caller holds the folio's lock.
+ */
+void fabric_folio_kill(struct folio *folio)
+{
+	struct fabric_pagemap *pm = container_of(folio->pgmap, struct fabric_pagemap, pgmap);
+	unsigned long index = fabric_page_index(pm, folio_page(folio, 0));
+
+	for (unsigned long i = 0; i < folio_nr_pages(folio); i++)
+		if (!test_and_set_bit(index + i, pm->dead))
+			atomic64_inc(&pm->region->n_dead);
 }

@@ -108,21 +108,21 @@ static struct page *first_page(struct page **pages, const struct drm_pagemap_add
 }
 
 /*
- * The engine gave up: a CPU touch of one of these pages that fails for it must not be mistaken for
- * one that found no memory.
+ * Pages on their way home could not be copied. One by one now: those that still cannot are dead.
+ * They are locked by the migration. Between regions nothing dies: a link may be at fault.
  */
-static void mark_failed(struct fabric_pagemap *pm, struct page **pages,
+static void bury_failed(struct fabric_pagemap *pm, struct page **pages,
 			const struct drm_pagemap_addr *addrs, unsigned long npages)
 {
 	for (unsigned long i = 0; i < npages; i++) {
-		unsigned long index, n;
+		struct drm_fabric_copy copy = { .dir = DRM_FABRIC_COPY_FROM_REGION };
 
-		if (!pages[i] || !addrs[i].addr)
+		if (!pages[i] || !addrs[i].addr || addrs[i].proto != DRM_FABRIC_PROTO_SYSTEM)
 			continue;
-		/* Bit by bit: others set and clear their neighbours. */
-		index = fabric_page_index(pm, pages[i]);
-		for (n = NR_PAGES(addrs[i].order); n; n--)
-			set_bit(index++, pm->copy_failed);
+		copy.offset = (u64)fabric_page_index(pm, pages[i]) << PAGE_SHIFT;
+		copy.addr = addrs[i];
+		if (fabric_copy_run(pm->region, &copy, 1))
+			fabric_folio_kill(page_folio(pages[i]));
 	}
 }
 
@@ -187,6 +187,11 @@ int fabric_copy_to_ram(struct page **pages, struct drm_pagemap_addr *addrs, unsi
 			i++;
 			continue;
 		}
+		/* What the engine could not read once is not trusted if it can the next time. */
+		if (test_bit(fabric_page_index(pm, pages[i]), pm->dead)) {
+			err = -EIO;
+			break;
+		}
 		/*
 		 * The device may have written it, which no page-table entry tells: a page that goes
 		 * home clean, as after MADV_FREE, would be dropped by reclaim.
@@ -200,7 +205,7 @@ int fabric_copy_to_ram(struct page **pages, struct drm_pagemap_addr *addrs, unsi
 	}
 	err = copy_batch_fini(&batch, err);
 	if (err)
-		mark_failed(pm, pages, addrs, npages);
+		bury_failed(pm, pages, addrs, npages);
 	else
 		atomic64_add(copied << PAGE_SHIFT, &pm->region->moved_out_bytes);
 	return err;

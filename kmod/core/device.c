@@ -83,6 +83,15 @@ u64 fabric_device_resident(struct drm_fabric_device *fdev)
 	return sum;
 }
 
+u64 fabric_device_dead(struct drm_fabric_device *fdev)
+{
+	u64 sum = 0;
+
+	for (unsigned int i = 0; i < fdev->n_regions; i++)
+		sum += fabric_region_dead(fdev->regions[i]);
+	return sum;
+}
+
 /* What every uevent of a device carries. */
 int fabric_device_uevent(const struct device *dev, struct kobj_uevent_env *env)
 {
@@ -112,10 +121,19 @@ static void fabric_device_set_state(struct drm_fabric_device *fdev, int state)
 	wake_up_all(&fdev->waitq);
 }
 
-static void fabric_device_post(struct drm_fabric_device *fdev, u32 type, u64 arg)
+/* @deadline_ns: CLOCK_MONOTONIC, 0 = none */
+static void fabric_device_post(struct drm_fabric_device *fdev, u32 type, u64 deadline_ns, u64 bytes)
 {
+	const struct drm_fabric_event event = {
+		.type = type,
+		.deadline_ns = deadline_ns,
+		.bytes = bytes,
+		.incarnation = fdev->incarnation,
+		.reason = fdev->reason,
+	};
+
 	for (unsigned int i = 0; i < fdev->n_regions; i++)
-		fabric_handles_post(fdev->regions[i], type, arg);
+		fabric_handles_post(fdev->regions[i], &event);
 }
 
 static void fabric_device_flush_users(struct drm_fabric_device *fdev)
@@ -148,29 +166,54 @@ void fabric_device_end_use(struct drm_fabric_device *fdev)
 	up_read(&fdev->users);
 }
 
-static void fabric_device_drain_locked(struct drm_fabric_device *fdev, unsigned int notice_ms)
+static void fabric_device_drain_locked(struct drm_fabric_device *fdev, int reason,
+				       unsigned int notice_ms)
 {
+	fdev->reason = reason;
 	fabric_device_set_state(fdev, DRM_FABRIC_STATE_DRAINING);
-	fabric_device_post(fdev, DRM_FABRIC_EVENT_DRAINING, notice_ms);
+	fdev->deadline_ns = notice_ms ? ktime_get_ns() + (u64)notice_ms * NSEC_PER_MSEC : 0;
+	fabric_device_post(fdev, DRM_FABRIC_EVENT_DRAINING, fdev->deadline_ns,
+			   fabric_device_resident(fdev));
 }
 
-static void fabric_device_evict_locked(struct drm_fabric_device *fdev)
+static void fabric_device_evict_locked(struct drm_fabric_device *fdev, int reason)
 {
 	if (fdev->state == DRM_FABRIC_STATE_ONLINE)
-		fabric_device_drain_locked(fdev, 0);
+		fabric_device_drain_locked(fdev, reason, 0);
+	fdev->reason = reason;
+	fdev->abandoned = false;
 	fabric_device_set_state(fdev, DRM_FABRIC_STATE_EVICTING);
-	fabric_device_post(fdev, DRM_FABRIC_EVENT_EVICTING, fabric_device_resident(fdev));
+	fabric_device_post(fdev, DRM_FABRIC_EVENT_EVICTING, 0, fabric_device_resident(fdev));
 	queue_work(fabric_evict_wq, &fdev->evict_work);
 }
 
-int fabric_device_drain(struct drm_fabric_device *fdev, unsigned int notice_ms)
+/* The notice is over. If it was called off, and another one began, this is not its time. */
+static void fabric_device_deadline_work(struct work_struct *work)
+{
+	struct drm_fabric_device *fdev =
+		container_of(work, struct drm_fabric_device, deadline_work.work);
+
+	guard(mutex)(&fdev->state_lock);
+	if (fdev->state == DRM_FABRIC_STATE_DRAINING && fdev->deadline_ns &&
+	    ktime_get_ns() >= fdev->deadline_ns)
+		fabric_device_evict_locked(fdev, fdev->reason);
+}
+
+/* @evict: begin to evict when @notice_ms are over. */
+int fabric_device_drain(struct drm_fabric_device *fdev, unsigned int notice_ms, bool evict)
 {
 	scoped_guard(mutex, &fdev->state_lock) {
 		if (fdev->leaving)
 			return -ENODEV;
 		if (fdev->state != DRM_FABRIC_STATE_ONLINE)
 			return -EALREADY;
-		fabric_device_drain_locked(fdev, notice_ms);
+		fabric_device_drain_locked(fdev, DRM_FABRIC_REASON_ADMIN, notice_ms);
+		if (evict && !notice_ms)
+			fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_ADMIN);
+		else if (evict)
+			/* A jiffy late rather than early: it looks at the clock. */
+			mod_delayed_work(fabric_evict_wq, &fdev->deadline_work,
+					 msecs_to_jiffies(notice_ms) + 1);
 	}
 	fabric_device_flush_users(fdev);
 	return 0;
@@ -185,8 +228,22 @@ int fabric_device_cancel(struct drm_fabric_device *fdev)
 		return -EALREADY;
 	WRITE_ONCE(fdev->unbind_wanted, false);
 	WRITE_ONCE(fdev->n_cancels, fdev->n_cancels + 1);
+	WRITE_ONCE(fdev->abandoned, false);
+	fdev->deadline_ns = 0;
+	cancel_delayed_work(&fdev->deadline_work);
 	fabric_device_set_state(fdev, DRM_FABRIC_STATE_ONLINE);
-	fabric_device_post(fdev, DRM_FABRIC_EVENT_CANCELLED, 0);
+	fabric_device_post(fdev, DRM_FABRIC_EVENT_CANCELLED, 0, 0);
+	fdev->reason = DRM_FABRIC_REASON_NONE;
+	return 0;
+}
+
+/* What resists becomes dead pages: the evictor goes on with that. */
+int fabric_device_abandon(struct drm_fabric_device *fdev)
+{
+	guard(mutex)(&fdev->state_lock);
+	if (fdev->state != DRM_FABRIC_STATE_EVICTING || fdev->abandoned)
+		return -EALREADY;
+	WRITE_ONCE(fdev->abandoned, true);
 	return 0;
 }
 
@@ -197,7 +254,7 @@ int fabric_device_evict(struct drm_fabric_device *fdev)
 		return -ENODEV;
 	if (fdev->state == DRM_FABRIC_STATE_EVICTING || fdev->state == DRM_FABRIC_STATE_OFFLINE)
 		return -EALREADY;
-	fabric_device_evict_locked(fdev);
+	fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_ADMIN);
 	return 0;
 }
 
@@ -210,7 +267,7 @@ int fabric_device_unbind(struct drm_fabric_device *fdev)
 		return -EALREADY;
 	fdev->unbind_wanted = true;
 	if (fdev->state == DRM_FABRIC_STATE_ONLINE || fdev->state == DRM_FABRIC_STATE_DRAINING)
-		fabric_device_evict_locked(fdev);
+		fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_ADMIN);
 	/* Still there from an unbind that was called off: that one goes on for us. */
 	get_device(&fdev->dev);
 	if (!queue_work(fabric_evict_wq, &fdev->unbind_work))
@@ -350,7 +407,7 @@ static ssize_t drain_store(struct device *dev, struct device_attribute *attr, co
 	err = kstrtobool(buf, &on);
 	if (err)
 		return err;
-	err = on ? fabric_device_drain(to_fabric_device(dev), 0) :
+	err = on ? fabric_device_drain(to_fabric_device(dev), 0, false) :
 		   fabric_device_cancel(to_fabric_device(dev));
 	return err ?: len;
 }
@@ -384,6 +441,13 @@ static ssize_t unbind_store(struct device *dev, struct device_attribute *attr, c
 }
 static DEVICE_ATTR_WO(unbind);
 
+static ssize_t abandon_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			     size_t len)
+{
+	return fabric_act_store(dev, buf, len, fabric_device_abandon);
+}
+static DEVICE_ATTR_WO(abandon);
+
 static umode_t fabric_device_is_visible(struct kobject *kobj, struct attribute *attr, int n)
 {
 	struct device *dev = kobj_to_dev(kobj);
@@ -399,7 +463,8 @@ static struct attribute *fabric_device_attrs[] = {
 	&dev_attr_state.attr,	  &dev_attr_incarnation.attr,	&dev_attr_generation.attr,
 	&dev_attr_numa_node.attr, &dev_attr_driver_name.attr,	&dev_attr_render_node.attr,
 	&dev_attr_handles.attr,	  &dev_attr_evict_blocked.attr, &dev_attr_drain.attr,
-	&dev_attr_evict.attr,	  &dev_attr_unbind.attr,	NULL,
+	&dev_attr_evict.attr,	  &dev_attr_unbind.attr,	&dev_attr_abandon.attr,
+	NULL,
 };
 
 static const struct attribute_group fabric_device_group = {
@@ -496,6 +561,7 @@ fabric_device_alloc(struct drm_device *drm, const struct drm_fabric_device_ops *
 	mutex_init(&fdev->state_lock);
 	init_rwsem(&fdev->users);
 	INIT_WORK(&fdev->evict_work, fabric_device_evict_work);
+	INIT_DELAYED_WORK(&fdev->deadline_work, fabric_device_deadline_work);
 	INIT_WORK(&fdev->unbind_work, fabric_device_unbind_work);
 	init_waitqueue_head(&fdev->waitq);
 	mutex_init(&fdev->vms_lock);
@@ -594,9 +660,10 @@ void drm_fabric_device_unregister(struct drm_fabric_device *fdev)
 		WRITE_ONCE(fdev->leaving, true);
 		if (fdev->state != DRM_FABRIC_STATE_OFFLINE &&
 		    fdev->state != DRM_FABRIC_STATE_EVICTING)
-			fabric_device_evict_locked(fdev);
+			fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_DRIVER);
 		wake_up_all(&fdev->waitq);
 	}
+	cancel_delayed_work_sync(&fdev->deadline_work);
 	/* Idle: as long as it takes, and no hung-task warning about it. */
 	wait_event_idle(fdev->waitq, READ_ONCE(fdev->state) == DRM_FABRIC_STATE_OFFLINE);
 	flush_work(&fdev->evict_work);
@@ -616,7 +683,9 @@ void drm_fabric_device_unregister(struct drm_fabric_device *fdev)
 	down_write(&fdev->users);
 	WRITE_ONCE(fdev->gone, true);
 	up_write(&fdev->users);
-	fabric_device_post(fdev, DRM_FABRIC_EVENT_REVOKED, 0);
+	/* Nor from whoever frees a dead page. */
+	synchronize_rcu();
+	fabric_device_post(fdev, DRM_FABRIC_EVENT_REVOKED, 0, 0);
 
 	for (i = 0; i < fdev->n_regions; i++)
 		fabric_region_remove(fdev->regions[i]);

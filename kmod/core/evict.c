@@ -5,13 +5,17 @@
  * It goes by page frames, not by processes, so it finds pages whatever has become of the process
  * that placed them. It works in aligned windows of a PMD: a large folio never reaches across the
  * end of one. A large folio needs a large page of system memory, for the core mm does not split
- * it without a virtual address; if there is no large page, the address is looked up and the folio
- * split there, and the next round finds small pages.
+ * it without a virtual address; if there is no large page, or some of it cannot be copied, an
+ * address is looked up and the folio split there, and the next round finds small pages.
+ *
+ * A page that cannot be copied is dead. One for which there is no memory waits, unless the device
+ * was abandoned: then it is dead, too.
  */
 #include <linux/dma-mapping.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/rmap.h>
 #include <linux/sched/mm.h>
 
 #include "fabric.h"
@@ -24,6 +28,8 @@ struct evict_window {
 	struct drm_fabric_copy list[PMD_SIZE >> PAGE_SHIFT];
 	unsigned long n_pages;
 	bool patient; /* leave a run for the next round if its process's mmap_lock is taken */
+	bool whole; /* large folios that do not go home die as they are: they do not split */
+	bool abandoned; /* what finds no memory dies */
 };
 
 static struct folio *evict_alloc(unsigned int order)
@@ -42,42 +48,112 @@ static void evict_drop(unsigned long *dst)
 	*dst = 0;
 }
 
+/* Where a folio is mapped. */
+struct evict_place {
+	struct mm_struct *mm; /* mm_users held, to be dropped by mmput_async() */
+	unsigned long address; /* of the folio's first page, whether or not that is still mapped */
+};
+
 /*
- * Split the large folio that @alloc put at its address, so that it can go home in small pages. Any
- * part of it that is still mapped there will do.
+ * A living process that maps @folio, which is locked. The lock of an anon_vma that may be freed
+ * any moment is tried only, and then it is the right one if the folio is still mapped: as rmap
+ * does it.
  */
-static void evict_split(struct fabric_alloc *alloc, struct evict_window *w)
+static bool evict_find_place_locked(struct folio *folio, struct evict_place *place)
 {
-	struct mm_struct *mm = alloc->devmem.mm;
+	unsigned long mapping = (unsigned long)READ_ONCE(folio->mapping);
+	struct anon_vma *anon_vma, *root;
+	struct rb_node *node;
+	bool found = false;
+
+	scoped_guard(rcu) {
+		if ((mapping & FOLIO_MAPPING_FLAGS) != FOLIO_MAPPING_ANON || !folio_mapped(folio))
+			return false;
+		anon_vma = (struct anon_vma *)(mapping - FOLIO_MAPPING_ANON);
+		root = READ_ONCE(anon_vma->root);
+		if (!down_read_trylock(&root->rwsem))
+			return false;
+	}
+	for (node = folio_mapped(folio) ? rb_first_cached(&anon_vma->rb_root) : NULL;
+	     node && !found; node = rb_next(node)) {
+		struct vm_area_struct *vma = rb_entry(node, struct anon_vma_chain, rb)->vma;
+
+		place->address = vma->vm_start + ((folio->index - vma->vm_pgoff) << PAGE_SHIFT);
+		if (place->address + folio_size(folio) <= vma->vm_start ||
+		    place->address >= vma->vm_end)
+			continue;
+		place->mm = vma->vm_mm;
+		found = mmget_not_zero(place->mm);
+	}
+	up_read(&root->rwsem);
+	return found;
+}
+
+/* The same for the folio of a page that may be free. */
+static bool evict_find_place(struct page *page, struct evict_place *place)
+{
+	struct folio *folio = page_folio(page);
+	bool found = false;
+
+	if (!folio_try_get(folio))
+		return false;
+	if (page_folio(page) == folio && folio_trylock(folio)) {
+		found = evict_find_place_locked(folio, place);
+		folio_unlock(folio);
+	}
+	folio_put(folio);
+	return found;
+}
+
+/*
+ * Split the large folio of @page where some process maps it, so that it can go home in small
+ * pages. Any part that is mapped will do. False: there is no such process.
+ */
+static bool evict_split(struct page *page, struct evict_window *w)
+{
 	struct migrate_vma migrate = {
 		.src = w->src,
 		.dst = w->dst,
 		.pgmap_owner = fabric_owner(),
 		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
 	};
+	struct evict_place place;
 
-	if (!mmget_not_zero(mm))
-		return;
-	mmap_read_lock(mm);
-	migrate.vma = find_vma_intersection(mm, alloc->start, alloc->start + PMD_SIZE);
+	if (!evict_find_place(page, &place))
+		return false;
+	mmap_read_lock(place.mm);
+	migrate.vma = find_vma_intersection(place.mm, place.address, place.address + PMD_SIZE);
 	if (migrate.vma) {
-		migrate.start = max(alloc->start, migrate.vma->vm_start);
-		migrate.end = min(alloc->start + PMD_SIZE, migrate.vma->vm_end);
+		migrate.start = max(place.address, migrate.vma->vm_start);
+		migrate.end = min(place.address + PMD_SIZE, migrate.vma->vm_end);
 		/* No destinations: everything stays where it is, in small pages. */
 		if (!migrate_vma_setup(&migrate)) {
 			migrate_vma_pages(&migrate);
 			migrate_vma_finalize(&migrate);
 		}
 	}
-	mmap_read_unlock(mm);
-	mmput_async(mm);
+	mmap_read_unlock(place.mm);
+	mmput_async(place.mm);
+	return true;
+}
+
+/* The page of a window, locked and unmapped, does not go home. False: it is to be split first. */
+static bool evict_give_up(struct evict_window *w, unsigned long i)
+{
+	struct folio *folio = page_folio(migrate_pfn_to_page(w->src[i]));
+
+	if (folio_test_large(folio) && !w->whole)
+		return false;
+	fabric_folio_kill(folio);
+	return true;
 }
 
 /*
  * Destinations for the pages that are locked and unmapped. A page without one stays. Returns what
  * was in the way.
  */
-static enum fabric_blocked evict_get_destinations(struct evict_window *w)
+static enum fabric_blocked evict_get_destinations(struct fabric_pagemap *pm, struct evict_window *w,
+						  unsigned long first)
 {
 	enum fabric_blocked blocked = FABRIC_BLOCKED_NONE;
 
@@ -89,9 +165,11 @@ static enum fabric_blocked evict_get_destinations(struct evict_window *w)
 		if (!(w->src[i] & MIGRATE_PFN_MIGRATE))
 			continue;
 		order = folio_order(page_folio(migrate_pfn_to_page(w->src[i])));
-		folio = evict_alloc(order);
+		folio = test_bit(first + i, pm->dead) ? NULL : evict_alloc(order);
 		if (!folio) {
-			blocked = FABRIC_BLOCKED_MEMORY;
+			if (!test_bit(first + i, pm->dead) &&
+			    !(w->abandoned && evict_give_up(w, i)))
+				blocked = FABRIC_BLOCKED_MEMORY;
 		} else {
 			folio_lock(folio);
 			w->dst[i] = migrate_pfn(folio_pfn(folio));
@@ -106,8 +184,8 @@ static enum fabric_blocked evict_get_destinations(struct evict_window *w)
 }
 
 /*
- * Copy what has a destination; what cannot be copied has none afterwards. Pages share the fate of
- * others only if the engine is well.
+ * Copy what has a destination; what cannot be copied has none afterwards, and is dead. Pages share
+ * the fate of others only if the engine is well.
  */
 static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_window *w,
 				      unsigned long first)
@@ -141,13 +219,15 @@ static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_wi
 	failed = fabric_copy_run(pm->region, w->list, n);
 	for (unsigned int i = 0; i < n; i++) {
 		bool lost = failed && fabric_copy_run(pm->region, &w->list[i], 1);
+		unsigned long index = (w->list[i].offset >> PAGE_SHIFT) - first;
 
 		dma_unmap_page(dev, w->list[i].addr.addr, PAGE_SIZE << w->list[i].addr.order,
 			       DMA_FROM_DEVICE);
 		if (!lost)
 			continue;
-		evict_drop(&w->dst[(w->list[i].offset >> PAGE_SHIFT) - first]);
-		blocked = FABRIC_BLOCKED_COPY;
+		evict_drop(&w->dst[index]);
+		if (!evict_give_up(w, index))
+			blocked = FABRIC_BLOCKED_COPY;
 	}
 	return blocked;
 }
@@ -172,7 +252,7 @@ static enum fabric_blocked evict_move(struct fabric_pagemap *pm, struct evict_wi
 		    evict_is_retired(page_folio(migrate_pfn_to_page(w->src[i]))))
 			w->src[i] &= ~MIGRATE_PFN_MIGRATE;
 
-	blocked = evict_get_destinations(w);
+	blocked = evict_get_destinations(pm, w, first);
 	copy_blocked = evict_copy(pm, w, first);
 	if (copy_blocked)
 		blocked = copy_blocked;
@@ -194,15 +274,17 @@ static enum fabric_blocked evict_move(struct fabric_pagemap *pm, struct evict_wi
  * Pages [first, first + w->n_pages) that @alloc's mm has placed.
  *
  * While pages are unmapped, nothing but their mappings keeps the anon_vma by which they are mapped
- * again, and migrate_device_range() takes no reference: the mm must not unmap them meanwhile. That
- * is what its lock is for. A process that keeps its lock for long must not stop the evictor,
- * though; nor is there a lock to take for pages that only a child is left to share.
+ * again, and migrate_device_range() takes no reference: a process that maps them must not unmap
+ * them meanwhile. That is what its lock is for. It is the process that placed them, or one of its
+ * children if that is gone. One that keeps its lock for long must not stop the evictor, though.
  */
 static enum fabric_blocked evict_run(struct fabric_pagemap *pm, struct evict_window *w,
 				     unsigned long first, struct fabric_alloc *alloc)
 {
-	struct mm_struct *mm = alloc->devmem.mm;
-	bool users = mmget_not_zero(mm), locked = users && mmap_read_trylock(mm);
+	struct page *page = pfn_to_page(PHYS_PFN(pm->pgmap.range.start) + first);
+	struct evict_place place = { .mm = alloc->devmem.mm };
+	bool users = mmget_not_zero(place.mm) || evict_find_place(page, &place);
+	bool locked = users && mmap_read_trylock(place.mm);
 	enum fabric_blocked blocked = FABRIC_BLOCKED_BUSY;
 	bool large = false;
 
@@ -211,11 +293,17 @@ static enum fabric_blocked evict_run(struct fabric_pagemap *pm, struct evict_win
 		large = w->src[0] & MIGRATE_PFN_COMPOUND;
 	}
 	if (locked)
-		mmap_read_unlock(mm);
+		mmap_read_unlock(place.mm);
 	if (users)
-		mmput_async(mm);
-	if (blocked == FABRIC_BLOCKED_MEMORY && large)
-		evict_split(alloc, w);
+		mmput_async(place.mm);
+	if (!large || (blocked != FABRIC_BLOCKED_MEMORY && blocked != FABRIC_BLOCKED_COPY))
+		return blocked;
+	/* It is mapped nowhere, or its process is on its way out: who still waits for it, dies. */
+	if (!evict_split(page, w) && (blocked == FABRIC_BLOCKED_COPY || w->abandoned)) {
+		w->whole = true;
+		blocked = evict_move(pm, w, first);
+		w->whole = false;
+	}
 	return blocked;
 }
 
@@ -279,6 +367,8 @@ static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient)
 	if (!w)
 		return FABRIC_BLOCKED_MEMORY;
 	w->patient = patient;
+	w->whole = false;
+	w->abandoned = READ_ONCE(region->fdev->abandoned);
 	for (unsigned long first = 0; first < n_pages; first += WINDOW_PAGES) {
 		b = evict_window(pm, w, first, min(first + WINDOW_PAGES, n_pages));
 		if (b)
@@ -296,7 +386,7 @@ static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient)
  * @region: takes no new pages
  * @patient: leave pages of a process that is busy with its mappings for a later round
  *
- * Return: true if there is nothing left in it. Otherwise it has waited a little, and
+ * Return: true if there is nothing alive left in it. Otherwise it has waited a little, and
  * fdev->blocked says for what.
  */
 bool fabric_region_evict(struct drm_fabric_region *region, bool patient)
@@ -308,14 +398,14 @@ bool fabric_region_evict(struct drm_fabric_region *region, bool patient)
 	/* The last page may go by itself, and the idle timer behind it. */
 	scoped_guard(mutex, &region->lock) {
 		pm = region->pm;
-		if (!pm || !atomic64_read(&region->n_pages))
+		if (!pm || !fabric_region_resident(region))
 			return true;
 		drm_pagemap_get(&pm->dpagemap);
 	}
 	blocked = evict_round(pm, patient);
 	drm_pagemap_put(&pm->dpagemap);
 
-	if (!atomic64_read(&region->n_pages))
+	if (!fabric_region_resident(region))
 		return true;
 	/* What is left was locked or referenced at that moment, or its freeing is under way. */
 	WRITE_ONCE(fdev->blocked, blocked ?: FABRIC_BLOCKED_BUSY);

@@ -52,7 +52,11 @@ enum fabric_blocked {
  * @users: held for reading by work that may put pages on the device. A change of state flushes it
  * by taking it for writing. Outside mmap_lock
  * @blocked: enum fabric_blocked
+ * @reason: enum drm_fabric_event_reason: who began what leads from online
+ * @deadline_ns: of the notice, CLOCK_MONOTONIC; 0 = none; under @state_lock
+ * @abandoned: what does not go home is given up; under @state_lock
  * @evict_work: takes everything home
+ * @deadline_work: begins that when the notice is over
  * @unbind_work: unbinds the driver
  * @waitq: woken on each change of state and when the device is gone
  * @vms: address spaces, under @vms_lock
@@ -79,7 +83,11 @@ struct drm_fabric_device {
 	unsigned int n_cancels;
 	struct rw_semaphore users;
 	int blocked;
+	int reason;
+	u64 deadline_ns;
+	bool abandoned;
 	struct work_struct evict_work;
+	struct delayed_work deadline_work;
 	struct work_struct unbind_work;
 	wait_queue_head_t waitq;
 	struct mutex vms_lock; /* see above */
@@ -98,6 +106,7 @@ struct drm_fabric_device {
  * @n_dying: pagemaps that are being taken down
  * @n_handles: open handles
  * @n_pages: pages taken from the driver, whether or not they hold data yet
+ * @n_dead: of these: tombstones
  * @n_mappings: addresses given out by device_map
  * @idle_work: takes @pm down when nothing has referred to it for @idle_timeout_ms
  * @handles: open handles, under @handles_lock
@@ -113,6 +122,7 @@ struct drm_fabric_region {
 	atomic_t n_dying;
 	atomic_t n_handles;
 	atomic64_t n_pages;
+	atomic64_t n_dead;
 	atomic64_t n_mappings;
 	atomic64_t moved_in_bytes;
 	atomic64_t moved_out_bytes;
@@ -131,14 +141,15 @@ struct drm_fabric_region {
  * @region: counted
  * @pages: per page of the region: the allocation that it belongs to, or NULL. A set entry holds
  * no reference; the page's zdd does. Who does not own the page looks under RCU
- * @copy_failed: per page: the copy engine gave up on it; under the page's lock
+ * @dead: per page: a tombstone, its data is lost. Set by whoever holds the folio's lock, cleared
+ * when the page is free; read by anybody
  */
 struct fabric_pagemap {
 	struct drm_pagemap dpagemap;
 	struct dev_pagemap pgmap;
 	struct drm_fabric_region *region;
 	struct fabric_alloc **pages;
-	unsigned long *copy_failed;
+	unsigned long *dead;
 	struct work_struct destroy_work;
 	struct rcu_head rcu;
 };
@@ -207,11 +218,13 @@ int fabric_device_uevent(const struct device *dev, struct kobj_uevent_env *env);
 void fabric_device_changed(struct drm_fabric_device *fdev);
 int fabric_device_begin_use(struct drm_fabric_device *fdev);
 void fabric_device_end_use(struct drm_fabric_device *fdev);
-int fabric_device_drain(struct drm_fabric_device *fdev, unsigned int notice_ms);
+int fabric_device_drain(struct drm_fabric_device *fdev, unsigned int notice_ms, bool evict);
 int fabric_device_cancel(struct drm_fabric_device *fdev);
 int fabric_device_evict(struct drm_fabric_device *fdev);
 int fabric_device_unbind(struct drm_fabric_device *fdev);
+int fabric_device_abandon(struct drm_fabric_device *fdev);
 u64 fabric_device_resident(struct drm_fabric_device *fdev);
+u64 fabric_device_dead(struct drm_fabric_device *fdev);
 bool fabric_device_evict_wanted(struct drm_fabric_device *fdev);
 const char *fabric_state_name(int state);
 void fabric_names_free(void);
@@ -232,9 +245,17 @@ const char *fabric_link_type_name(enum drm_fabric_link_type type);
 /* group.c */
 void fabric_groups_update(void);
 
+/* Pages in use, without those whose data is lost. */
 static inline u64 fabric_region_resident(struct drm_fabric_region *region)
 {
-	return (u64)atomic64_read(&region->n_pages) << PAGE_SHIFT;
+	s64 n_dead = atomic64_read(&region->n_dead), n_pages = atomic64_read(&region->n_pages);
+
+	return (u64)max(n_pages - n_dead, 0) << PAGE_SHIFT;
+}
+
+static inline u64 fabric_region_dead(struct drm_fabric_region *region)
+{
+	return (u64)atomic64_read(&region->n_dead) << PAGE_SHIFT;
 }
 
 /* region.c */
@@ -246,6 +267,7 @@ int fabric_region_use_pagemap(struct drm_fabric_region *region);
 void fabric_region_check_idle(struct drm_fabric_region *region);
 void fabric_region_drop_pagemap(struct drm_fabric_region *region);
 struct drm_fabric_region *fabric_region_of_entry(unsigned long hmm_pfn);
+bool fabric_entry_is_dead(unsigned long hmm_pfn);
 
 static inline struct fabric_pagemap *to_fabric_pagemap(struct drm_pagemap *dpagemap)
 {
@@ -269,6 +291,7 @@ void fabric_alloc_put(struct fabric_alloc *alloc);
 int fabric_alloc_populate(struct fabric_alloc *alloc, unsigned long npages, unsigned long *pfns);
 void fabric_alloc_release(struct drm_pagemap_devmem *devmem);
 void fabric_folio_free(struct folio *folio);
+void fabric_folio_kill(struct folio *folio);
 
 /* copy.c */
 int fabric_copy_run(struct drm_fabric_region *region, const struct drm_fabric_copy *list,
@@ -315,7 +338,8 @@ struct fabric_handle {
 
 int fabric_handle_open(struct drm_fabric_open_devmem *args, void __user *argp);
 void fabric_handle_put(struct fabric_handle *handle);
-void fabric_handles_post(struct drm_fabric_region *region, u32 type, u64 arg);
+/* @event: type and what goes with it; the rest is filled in for each handle. */
+void fabric_handles_post(struct drm_fabric_region *region, const struct drm_fabric_event *event);
 
 /* admin.c */
 extern struct miscdevice fabric_admin_misc;

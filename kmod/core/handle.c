@@ -33,13 +33,13 @@ void fabric_handle_put(struct fabric_handle *handle)
 	kref_put(&handle->ref, fabric_handle_free);
 }
 
-static void fabric_handle_post(struct fabric_handle *handle, u32 type, u64 arg)
+static void fabric_handle_post(struct fabric_handle *handle, const struct drm_fabric_event *event)
 {
-	struct drm_fabric_event *event;
-	unsigned int room = ARRAY_SIZE(handle->events) - (type != DRM_FABRIC_EVENT_REVOKED);
+	unsigned int room = ARRAY_SIZE(handle->events) - (event->type != DRM_FABRIC_EVENT_REVOKED);
+	struct drm_fabric_event *slot;
 
 	guard(spinlock)(&handle->lock);
-	if (type == DRM_FABRIC_EVENT_REVOKED)
+	if (event->type == DRM_FABRIC_EVENT_REVOKED)
 		handle->revoked = true;
 	handle->seq++;
 	/* Nobody reads: the oldest goes. Sequence numbers show the gap. */
@@ -47,24 +47,21 @@ static void fabric_handle_post(struct fabric_handle *handle, u32 type, u64 arg)
 		handle->head = (handle->head + 1) % ARRAY_SIZE(handle->events);
 		handle->n_events--;
 	}
-	event = &handle->events[(handle->head + handle->n_events++) % ARRAY_SIZE(handle->events)];
-	*event = (struct drm_fabric_event){
-		.type = type,
-		.size_bytes = sizeof(*event),
-		.seq = handle->seq,
-		.time_ns = ktime_get_ns(),
-		.arg = arg,
-	};
+	slot = &handle->events[(handle->head + handle->n_events++) % ARRAY_SIZE(handle->events)];
+	*slot = *event;
+	slot->size_bytes = sizeof(*slot);
+	slot->seq = handle->seq;
+	slot->time_ns = ktime_get_ns();
 	wake_up_all(&handle->waitq);
 }
 
-void fabric_handles_post(struct drm_fabric_region *region, u32 type, u64 arg)
+void fabric_handles_post(struct drm_fabric_region *region, const struct drm_fabric_event *event)
 {
 	struct fabric_handle *handle;
 
 	guard(spinlock)(&region->handles_lock);
 	list_for_each_entry(handle, &region->handles, link)
-		fabric_handle_post(handle, type, arg);
+		fabric_handle_post(handle, event);
 }
 
 static bool fabric_handle_take(struct fabric_handle *handle, struct drm_fabric_event *event)

@@ -31,8 +31,9 @@ static const struct drm_pagemap_devmem_ops fabric_devmem_ops = {
 };
 
 /*
- * Upstream says SIGBUS for whatever goes wrong. Only a copy that cannot be done deserves that;
- * without memory the fault waits for the OOM killer like any other.
+ * Upstream says SIGBUS for whatever goes wrong. Only a page whose data is lost deserves that; it
+ * says so as memory with an error would. Without memory the fault waits for the OOM killer like
+ * any other.
  */
 static vm_fault_t fabric_migrate_to_ram(struct vm_fault *vmf)
 {
@@ -41,9 +42,11 @@ static vm_fault_t fabric_migrate_to_ram(struct vm_fault *vmf)
 	struct fabric_alloc *alloc = READ_ONCE(pm->pages[index]);
 	vm_fault_t ret;
 
-	/* The fault holds a reference on the page: its allocation stays. */
-	clear_bit(index, pm->copy_failed);
+	if (test_bit(index, pm->dead))
+		return VM_FAULT_HWPOISON;
 	/*
+	 * The fault holds a reference on the page: its allocation stays.
+	 *
 	 * Upstream takes this size for the block to bring home, and has no other use for it. A
 	 * large folio comes whole: the core mm cannot split one that is mapped by a PMD while the
 	 * fault holds it (7.2, migrate_vma_collect_huge_pmd() takes a reference too many), and
@@ -52,9 +55,18 @@ static vm_fault_t fabric_migrate_to_ram(struct vm_fault *vmf)
 	 */
 	WRITE_ONCE(alloc->devmem.size, vmf->pte ? FABRIC_FAULT_GRANULE : PMD_SIZE);
 	ret = drm_pagemap_pagemap_ops_get()->migrate_to_ram(vmf);
-	if (ret == VM_FAULT_SIGBUS && !test_bit(index, pm->copy_failed))
-		return VM_FAULT_OOM;
-	return ret;
+	if (ret != VM_FAULT_SIGBUS)
+		return ret;
+	if (test_bit(index, pm->dead))
+		return VM_FAULT_HWPOISON;
+	/* A dead neighbour stops the whole block: this page alone, then. */
+	if (vmf->pte) {
+		WRITE_ONCE(alloc->devmem.size, PAGE_SIZE);
+		ret = drm_pagemap_pagemap_ops_get()->migrate_to_ram(vmf);
+		if (ret != VM_FAULT_SIGBUS)
+			return ret;
+	}
+	return test_bit(index, pm->dead) ? VM_FAULT_HWPOISON : VM_FAULT_OOM;
 }
 
 /*

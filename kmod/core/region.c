@@ -58,6 +58,17 @@ struct drm_fabric_region *fabric_region_of_entry(unsigned long hmm_pfn)
 	return pm ? pm->region : NULL;
 }
 
+/* Is it a page of the fabric whose data is lost? For entries as above. */
+bool fabric_entry_is_dead(unsigned long hmm_pfn)
+{
+	unsigned long pfn = hmm_pfn & ~HMM_PFN_FLAGS;
+	struct fabric_pagemap *pm;
+
+	guard(rcu)();
+	pm = hmm_pfn & HMM_PFN_VALID ? mtree_load(&pagemaps, pfn) : NULL;
+	return pm && test_bit(pfn - PHYS_PFN(pm->pgmap.range.start), pm->dead);
+}
+
 static bool fabric_region_in_use(struct drm_fabric_region *region)
 {
 	return atomic_read(&region->n_handles) || atomic64_read(&region->n_pages) ||
@@ -76,7 +87,7 @@ static void fabric_pagemap_free_rcu(struct rcu_head *rcu)
 {
 	struct fabric_pagemap *pm = container_of(rcu, struct fabric_pagemap, rcu);
 
-	kvfree(pm->copy_failed);
+	kvfree(pm->dead);
 	kvfree(pm->pages);
 	kfree(pm);
 }
@@ -113,7 +124,9 @@ static struct drm_pagemap_addr fabric_device_map(struct drm_pagemap *dpagemap, s
 	dma_addr_t addr = DMA_MAPPING_ERROR;
 	unsigned int proto = DRM_FABRIC_PROTO_PEER;
 
-	if (dev == region->fdev->dev.parent) {
+	if (test_bit(fabric_page_index(pm, page), pm->dead)) {
+		/* Whoever planned this access has not seen it die. */
+	} else if (dev == region->fdev->dev.parent) {
 		addr = offset;
 		proto = DRM_FABRIC_PROTO_LOCAL;
 	} else {
@@ -162,9 +175,8 @@ static struct fabric_pagemap *fabric_pagemap_new(struct drm_fabric_region *regio
 	INIT_WORK(&pm->destroy_work, fabric_pagemap_destroy_work);
 	pm->region = region;
 	pm->pages = kvcalloc(region->size >> PAGE_SHIFT, sizeof(*pm->pages), GFP_KERNEL);
-	pm->copy_failed = kvcalloc(BITS_TO_LONGS(region->size >> PAGE_SHIFT), sizeof(long),
-				   GFP_KERNEL);
-	if (!pm->pages || !pm->copy_failed) {
+	pm->dead = kvcalloc(BITS_TO_LONGS(region->size >> PAGE_SHIFT), sizeof(long), GFP_KERNEL);
+	if (!pm->pages || !pm->dead) {
 		err = -ENOMEM;
 		goto free_pm;
 	}
@@ -269,13 +281,14 @@ static void fabric_region_idle_work(struct work_struct *work)
 
 /*
  * Take the pagemap down now. The device takes no pages and has none. Returns when the struct
- * pages have gone.
+ * pages have gone, or when only dead pages keep them.
  */
 void fabric_region_drop_pagemap(struct drm_fabric_region *region)
 {
 	scoped_guard(mutex, &region->lock)
 		fabric_region_drop_pagemap_locked(region);
-	wait_var_event(&region->n_dying, !atomic_read(&region->n_dying));
+	wait_var_event(&region->n_dying, !atomic_read(&region->n_dying) ||
+						 atomic64_read(&region->n_dead));
 }
 
 /* Attribute files: a figure, or one of the few that are more. */
@@ -306,6 +319,7 @@ static struct drm_fabric_region *to_fabric_region(struct kobject *kobj)
 FABRIC_REGION_FIGURE(size_bytes, region->size);
 FABRIC_REGION_FIGURE(free_bytes, region->fdev->ops->free_bytes(region));
 FABRIC_REGION_FIGURE(resident_bytes, fabric_region_resident(region));
+FABRIC_REGION_FIGURE(dead_bytes, fabric_region_dead(region));
 FABRIC_REGION_FIGURE(pagemap_refs_handles, atomic_read(&region->n_handles));
 FABRIC_REGION_FIGURE(pagemap_refs_pages, atomic64_read(&region->n_pages));
 FABRIC_REGION_FIGURE(pagemap_refs_mappings, atomic64_read(&region->n_mappings));
@@ -318,7 +332,9 @@ static ssize_t pagemap_state_show(struct drm_fabric_region *region, char *buf)
 	const char *state = "absent";
 
 	/* Without the lock: a reader must not wait behind a memremap. */
-	if (READ_ONCE(region->pm) || atomic_read(&region->n_dying))
+	if (!READ_ONCE(region->pm) && atomic64_read(&region->n_dead))
+		state = "dead";
+	else if (READ_ONCE(region->pm) || atomic_read(&region->n_dying))
 		state = fabric_region_in_use(region) ? "active" : "idle";
 	return sysfs_emit(buf, "%s\n", state);
 }
@@ -362,6 +378,7 @@ static struct attribute *fabric_region_attrs[] = {
 	&region_attr_size_bytes.attr,
 	&region_attr_free_bytes.attr,
 	&region_attr_resident_bytes.attr,
+	&region_attr_dead_bytes.attr,
 	&region_attr_pagemap_state.attr,
 	&region_attr_pagemap_refs_handles.attr,
 	&region_attr_pagemap_refs_pages.attr,

@@ -358,7 +358,10 @@ static int fault_snapshot(struct fabric_fault *f)
 	return err == -EBUSY ? -EAGAIN : err;
 }
 
-/* Fetch home what the device cannot use in place. -EAGAIN: done, look again. */
+/*
+ * Fetch home what the device cannot use in place. -EAGAIN: done, look again. -EFAULT: data of some
+ * page is lost; a range without that page may do.
+ */
 static int fault_fetch_home(struct fabric_fault *f)
 {
 	struct mmu_interval_notifier *notifier = &f->range->base.notifier->notifier;
@@ -366,6 +369,10 @@ static int fault_fetch_home(struct fabric_fault *f)
 	bool fetched = false;
 	int err;
 
+	for (i = 0; i < f->n; i++)
+		if (fabric_entry_is_dead(f->pfns[i]))
+			return -EFAULT;
+	i = 0;
 	while (i < f->n) {
 		scoped_guard(rcu) {
 			while (i < f->n && !fault_must_go_home(f, i))

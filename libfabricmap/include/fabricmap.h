@@ -253,7 +253,7 @@ int fabricmap_placement_take_fd(struct fabricmap_placement *placement, size_t in
 
 #define FABRICMAP_DEVICE_NAME_SIZE 32
 #define FABRICMAP_REGION_NAME_SIZE 16
-#define FABRICMAP_N_REFUSED 8
+#define FABRICMAP_N_REFUSED 16
 
 /* Flags of fabricmap_devmem_populate(). */
 #define FABRICMAP_POPULATE_STRICT 1 /* stop at the first page that resists */

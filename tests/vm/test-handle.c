@@ -418,7 +418,7 @@ START_TEST(life_in_events)
 	expect_event(fd, DRM_FABRIC_EVENT_CANCELLED, &seq, &time_ns);
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_DRAIN, gpu->name, 1234), 0);
 	event = expect_event(fd, DRM_FABRIC_EVENT_DRAINING, &seq, &time_ns);
-	ck_assert_uint_eq(event.arg, 1234);
+	ck_assert_uint_eq((event.deadline_ns - event.time_ns + 999999) / 1000000, 1234);
 	ck_assert_uint_eq(info(fd).state, DRM_FABRIC_STATE_DRAINING);
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_DRAIN, gpu->name, 0), -EALREADY);
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_CANCEL, gpu->name, 0), 0);
@@ -429,9 +429,9 @@ START_TEST(life_in_events)
 
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_EVICT, gpu->name, PATIENCE_MS), 0);
 	event = expect_event(fd, DRM_FABRIC_EVENT_DRAINING, &seq, &time_ns);
-	ck_assert_uint_eq(event.arg, 0);
+	ck_assert_uint_eq(event.deadline_ns, 0);
 	event = expect_event(fd, DRM_FABRIC_EVENT_EVICTING, &seq, &time_ns);
-	ck_assert_uint_eq(event.arg, SIZE);
+	ck_assert_uint_eq(event.bytes, SIZE);
 	ck_assert_uint_eq(info(fd).state, DRM_FABRIC_STATE_OFFLINE);
 	ck_assert_uint_eq(info(fd).resident_bytes, 0);
 	ck_assert_uint_eq(info(fd).free_bytes, free_bytes + SIZE);

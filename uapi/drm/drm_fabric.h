@@ -65,8 +65,9 @@ struct drm_fabric_query {
  * Makes the region's pagemap if there is none.
  *
  * Errors: -EBADF no such fd; -EINVAL not a render node of a device in the fabric, or a malformed
- * name; -ENOENT no such region; -ESHUTDOWN the device is draining; -ENODEV it is gone; -ENOMEM,
- * -EMFILE.
+ * name; -ENOENT no such region; -ESHUTDOWN the device is draining; -ENODEV it is gone; -EDQUOT the
+ * caller's uid has max_handles_per_uid handles open (a parameter of the module; not for
+ * CAP_SYS_RESOURCE); -EINTR while it waited for a pagemap; -ENOMEM, -EMFILE.
  */
 struct drm_fabric_open_devmem {
 	__u32 flags;
@@ -114,14 +115,19 @@ enum drm_fabric_state {
 
 /* Why a page stayed where it was. Index into drm_fabric_devmem_populate.refused_bytes. */
 enum drm_fabric_refusal {
-	DRM_FABRIC_REFUSED_BUSY = 0,	/* pinned, locked, swapped out, or changing at that moment */
+	DRM_FABRIC_REFUSED_BUSY = 0,	/* locked or changing at that moment: try again */
 	DRM_FABRIC_REFUSED_NO_ROOM,	/* the region is full */
 	DRM_FABRIC_REFUSED_NOT_ANON,	/* file-backed, shared, huge or device memory */
 	DRM_FABRIC_REFUSED_NOT_MAPPED,	/* no mapping at that address, or none that may be touched */
 	DRM_FABRIC_REFUSED_NO_MEMORY,	/* no memory for book-keeping */
 	DRM_FABRIC_REFUSED_COPY,	/* the copy engine failed; the data is where it was */
 	DRM_FABRIC_REFUSED_OTHER,
-	DRM_FABRIC_N_REFUSED = 8,
+	DRM_FABRIC_REFUSED_PINNED,	/* held for DMA by somebody: O_DIRECT, io_uring, vfio, RDMA */
+	DRM_FABRIC_REFUSED_SWAPPED,	/* swapped out, or left to a userfaultfd: touch it first */
+	DRM_FABRIC_REFUSED_UNREACHABLE,	/* on another device, and did not come home from there */
+	DRM_FABRIC_REFUSED_LIMIT,	/* the uid has placed max_bytes_per_uid (a parameter of the module) */
+	DRM_FABRIC_REFUSED_DEAD,	/* its data is lost: a touch is SIGBUS, munmap(2) gets rid of it */
+	DRM_FABRIC_N_REFUSED = 16,	/* the rest is zero */
 };
 
 #define DRM_FABRIC_POPULATE_STRICT	0x1	/* stop at the first page that resists */
@@ -142,8 +148,9 @@ enum drm_fabric_refusal {
  *
  * The outputs are written also when it fails, and say how far it got; nothing is moved back.
  * Errors: -EINVAL malformed range; -ESHUTDOWN the device is draining; -ENODEV it is gone; -EINTR;
- * with STRICT also -EBUSY, -ENOSPC (region full), -EOPNOTSUPP (not anonymous), -EFAULT (not
- * mapped), -ENOMEM, -EIO (copy engine).
+ * with STRICT also -EBUSY (busy, pinned, swapped or unreachable), -ENOSPC (region full),
+ * -EOPNOTSUPP (not anonymous), -EFAULT (not mapped), -ENOMEM, -EIO (copy engine), -EDQUOT (limit),
+ * -EHWPOISON (dead); refused_bytes tells which.
  */
 struct drm_fabric_devmem_populate {
 	__u32 flags;
@@ -160,13 +167,15 @@ struct drm_fabric_devmem_populate {
  * @flags: (in) must be 0
  * @pad: must be 0
  * @start: (in) page-aligned address in the caller's address space
- * @length_bytes: (in) multiple of the page size, not 0
+ * @length_bytes: (in) multiple of the page size, not 0, at most 1 TiB
  * @moved_bytes: (out) came home by this call, also when it fails
+ * @dead_bytes: (out) pages of the region in the range whose data is lost, among them those that
+ * could not be copied just now
  *
- * Pages of other regions and of system memory stay where they are.
+ * Pages of other regions and of system memory stay where they are. Works in steps of
+ * populate_step_bytes; a fatal signal ends it after a step. Dead pages do not stop it.
  *
- * Errors: -EINVAL malformed range; -EINTR; -EBUSY some page resists; -EFAULT some page could not be
- * copied; -ENODEV; -ENOMEM.
+ * Errors: -EINVAL malformed range; -EINTR; -EBUSY some page resists; -ENODEV; -ENOMEM.
  */
 struct drm_fabric_devmem_to_system {
 	__u32 flags;
@@ -174,6 +183,7 @@ struct drm_fabric_devmem_to_system {
 	__u64 start;
 	__u64 length_bytes;
 	__u64 moved_bytes;
+	__u64 dead_bytes;
 };
 
 /**
@@ -186,6 +196,7 @@ struct drm_fabric_devmem_to_system {
  * @other_bytes: (out) in other regions of the fabric
  * @system_bytes: (out) in system memory
  * @absent_bytes: (out) not populated, swapped out, not mapped, or not accessible (PROT_NONE)
+ * @dead_bytes: (out) of @region_bytes and @other_bytes: pages whose data is lost
  *
  * A snapshot: nothing is faulted in or moved.
  */
@@ -198,52 +209,142 @@ struct drm_fabric_devmem_residency {
 	__u64 other_bytes;
 	__u64 system_bytes;
 	__u64 absent_bytes;
+	__u64 dead_bytes;
+};
+
+/* How a device reaches a peer's memory. Text form in sysfs in parentheses. */
+enum drm_fabric_reach_type {
+	DRM_FABRIC_REACH_NONE = 0,		/* (none) not known, or not at all */
+	DRM_FABRIC_REACH_PCIE_SWITCH,		/* (pcie_switch) */
+	DRM_FABRIC_REACH_PCIE_HOST_BRIDGE,	/* (pcie_host_bridge) */
+	DRM_FABRIC_REACH_XGMI,			/* (xgmi) */
+	DRM_FABRIC_REACH_NVLINK,		/* (nvlink) */
+	DRM_FABRIC_REACH_XE_LINK,		/* (xe_link) */
+	DRM_FABRIC_REACH_CXL,			/* (cxl) */
+	DRM_FABRIC_REACH_SOFTGPU,		/* (softgpu) */
+	DRM_FABRIC_REACH_LOCAL = 255,		/* both handles are on one device */
+};
+
+/* Where a link's figures come from. Text form in sysfs in parentheses. */
+enum drm_fabric_reach_provenance {
+	DRM_FABRIC_REACH_UNKNOWN = 0,	/* (none) there are no figures */
+	DRM_FABRIC_REACH_NOMINAL,	/* (nominal) */
+	DRM_FABRIC_REACH_FIRMWARE,	/* (firmware) */
+	DRM_FABRIC_REACH_MEASURED,	/* (measured) */
+};
+
+#define DRM_FABRIC_WHY_NOT_SIZE		128
+
+/**
+ * struct drm_fabric_devmem_reach - can this handle's device use another region's memory in place?
+ * @flags: (in) must be 0
+ * @owner_fd: (in) a devmem fd on the region whose memory it is
+ * @reachable: (out) 1: in place; 0: through system memory
+ * @type: (out) enum drm_fabric_reach_type
+ * @read_bandwidth_mbps: (out) MB/s (10^6), 0 = unknown
+ * @write_bandwidth_mbps: (out) likewise
+ * @read_latency_ns: (out) 0 = unknown
+ * @write_latency_ns: (out) likewise
+ * @hops: (out) bridges or switches passed, 0 = unknown
+ * @provenance: (out) enum drm_fabric_reach_provenance
+ * @generation: (out) of the accessing device: while it stays the same, so does the answer
+ * @why_not: (out) if not @reachable: why, one line for a person, NUL terminated
+ *
+ * One direction; ask the other handle for the other one.
+ *
+ * Errors: -EINVAL flags; -EBADF no such fd; -EBADFD not a devmem fd; -ENODEV one of the devices is
+ * gone.
+ */
+struct drm_fabric_devmem_reach {
+	__u32 flags;
+	__s32 owner_fd;
+	__u32 reachable;
+	__u32 type;
+	__u32 read_bandwidth_mbps;
+	__u32 write_bandwidth_mbps;
+	__u32 read_latency_ns;
+	__u32 write_latency_ns;
+	__u32 hops;
+	__u32 provenance;
+	__u64 generation;
+	char why_not[DRM_FABRIC_WHY_NOT_SIZE];
 };
 
 /* What read(2) on a devmem fd returns: whole events only, oldest first. */
 enum drm_fabric_event_type {
-	DRM_FABRIC_EVENT_DRAINING = 1,	/* @arg: milliseconds of notice, 0 = none */
+	DRM_FABRIC_EVENT_DRAINING = 1,	/* @deadline_ns: of the notice, 0 = none; @bytes on the device */
 	DRM_FABRIC_EVENT_CANCELLED,	/* the drain was called off, the handle works again */
-	DRM_FABRIC_EVENT_EVICTING,	/* @arg: bytes that the device holds */
-	DRM_FABRIC_EVENT_REVOKED,	/* last event; every later operation is -ENODEV, read(2) ends with 0 */
+	DRM_FABRIC_EVENT_EVICTING,	/* pages are going home; @bytes on the device */
+	DRM_FABRIC_EVENT_REVOKED,	/* every later operation but INFO is -ENODEV */
+	DRM_FABRIC_EVENT_LOST,		/* data on the device is lost for good: @bytes */
+	DRM_FABRIC_EVENT_BACK,		/* after REVOKED: there is a device of this name again */
+};
+
+/* Who began it. */
+enum drm_fabric_event_reason {
+	DRM_FABRIC_REASON_NONE = 0,
+	DRM_FABRIC_REASON_ADMIN,	/* an administrator, or the daemon */
+	DRM_FABRIC_REASON_DRIVER,	/* the driver's remove(): unbind, hot-unplug, unloading */
+	DRM_FABRIC_REASON_SUSPEND,	/* the machine goes to sleep */
+	DRM_FABRIC_REASON_COPY,		/* the copy engine gave up */
+	DRM_FABRIC_REASON_ABANDONED,	/* an administrator gave up what would not go home */
 };
 
 /**
  * struct drm_fabric_event - one event
  * @type: enum drm_fabric_event_type
  * @size_bytes: size of this event
- * @seq: number of the event on this handle, from 1
+ * @seq: number of the event on this handle, from 1: a gap shows that nobody read for too long
  * @time_ns: CLOCK_MONOTONIC
- * @arg: see the type
+ * @deadline_ns: CLOCK_MONOTONIC, 0 = none
+ * @bytes: see the type
+ * @incarnation: of the device; of the new one with BACK
+ * @reason: enum drm_fabric_event_reason
+ * @pad: 0
+ *
+ * After REVOKED read(2) returns 0 when there is no event; poll(2) says EPOLLHUP, and EPOLLIN for as
+ * long as there is one. Whoever waits for BACK asks epoll for edges (EPOLLET).
  */
 struct drm_fabric_event {
 	__u32 type;
 	__u32 size_bytes;
 	__u64 seq;
 	__u64 time_ns;
-	__u64 arg;
+	__u64 deadline_ns;
+	__u64 bytes;
+	__u64 incarnation;
+	__u32 reason;
+	__u32 pad;
 };
+
+#define DRM_FABRIC_DRAIN_EVICT		0x1	/* DRAIN: evict when the notice is over */
 
 /**
  * struct drm_fabric_admin_device - an administrative act on a device
- * @flags: (in) must be 0
- * @timeout_ms: (in) DRAIN: notice that the holders are told of (0 = none), whoever drains keeps it
- * by asking for EVICT only then; EVICT, UNBIND: how long to wait for the end (0 = do not wait)
+ * @flags: (in) DRAIN: DRM_FABRIC_DRAIN_*; otherwise must be 0
+ * @timeout_ms: (in) DRAIN: notice that the holders are told of, 0 = none; EVICT, UNBIND: how long to
+ * wait for the end, 0 = do not wait; CANCEL, ABANDON: must be 0
  * @device: (in) name of the device, NUL terminated, zero padded
- * @resident_bytes: (out) still on the device
+ * @resident_bytes: (out) on the device, and alive
+ * @dead_bytes: (out) on the device, their data lost
  *
- * DRAIN: online -> draining. CANCEL: draining, evicting or offline -> online; pages that went
- * home stay there. EVICT: -> draining -> evicting -> offline. UNBIND: the same, and then the
- * driver is unbound; the device goes out of the fabric.
+ * DRAIN: online -> draining. Without DRAIN_EVICT whoever drains keeps the notice by asking for
+ * EVICT only then. CANCEL: draining, evicting or offline -> online; pages that went home stay
+ * there. EVICT: -> draining -> evicting -> offline. UNBIND: the same, and then the driver is
+ * unbound; the device goes out of the fabric. ABANDON: only while it is evicting: what could not
+ * go home for want of memory or because the copy failed becomes dead pages, so that the eviction
+ * ends; pages that can go home still do. A page once dead stays dead, also after CANCEL.
  *
- * Errors: -EINVAL malformed name; -ENODEV no such device; -EALREADY it is in that state;
- * -ETIMEDOUT not done yet, goes on; -EINTR likewise; -ECANCELED somebody called it off meanwhile.
+ * Errors: -EINVAL malformed; -ENODEV no such device; -EALREADY it is in that state (ABANDON: it is
+ * not evicting); -ETIMEDOUT not done yet, goes on; -EINTR likewise; -ECANCELED somebody called it
+ * off meanwhile.
  */
 struct drm_fabric_admin_device {
 	__u32 flags;
 	__u32 timeout_ms;
 	char device[DRM_FABRIC_DEVICE_NAME_SIZE];
 	__u64 resident_bytes;
+	__u64 dead_bytes;
 };
 
 #define DRM_FABRIC_IOCTL_BASE	0xFA
@@ -257,12 +358,14 @@ struct drm_fabric_admin_device {
 #define DRM_FABRIC_DEVMEM_POPULATE	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x11, struct drm_fabric_devmem_populate)
 #define DRM_FABRIC_DEVMEM_TO_SYSTEM	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x12, struct drm_fabric_devmem_to_system)
 #define DRM_FABRIC_DEVMEM_RESIDENCY	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x13, struct drm_fabric_devmem_residency)
+#define DRM_FABRIC_DEVMEM_REACH		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x14, struct drm_fabric_devmem_reach)
 
 /* /dev/drm_fabric_admin */
 #define DRM_FABRIC_ADMIN_DRAIN		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x20, struct drm_fabric_admin_device)
 #define DRM_FABRIC_ADMIN_CANCEL		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x21, struct drm_fabric_admin_device)
 #define DRM_FABRIC_ADMIN_EVICT		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x22, struct drm_fabric_admin_device)
 #define DRM_FABRIC_ADMIN_UNBIND		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x23, struct drm_fabric_admin_device)
+#define DRM_FABRIC_ADMIN_ABANDON	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x24, struct drm_fabric_admin_device)
 
 #if defined(__cplusplus)
 }

@@ -185,6 +185,18 @@ struct drm_fabric_device_ops {
 	 * @accessor uses the aperture. May sleep. Called once for each successful @attach_peer.
 	 */
 	void (*revoke_peer)(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
+
+	/**
+	 * @copy_region: move @size bytes between @accessor, the driver's own device, and
+	 * [@offset, @offset + @size) of @region, a peer's, the way @accessor's programs would: to
+	 * measure the link. Optional: without it the link cannot be measured.
+	 *
+	 * @write: by @accessor into @region; otherwise it reads. The bytes at @offset are scratch
+	 * that the core has taken from the peer for this. The link is up and stays so. From a
+	 * worker, one at a time for each link. May sleep. Return: 0 when the bytes have arrived.
+	 */
+	int (*copy_region)(struct drm_fabric_device *accessor, struct drm_fabric_region *region,
+			   u64 offset, u64 size, bool write);
 };
 
 /**
@@ -256,6 +268,17 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
  * Waits as long as that takes.
  */
 void drm_fabric_device_unregister(struct drm_fabric_device *fdev);
+
+/**
+ * drm_fabric_links_changed() - links from or to a device may be different now
+ * @fdev: the device
+ *
+ * Asks the drivers of both ends of each link anew (@describe_link). A link that is down now is
+ * revoked when this returns: no accessor uses the peer's memory any more, running work goes on
+ * through system memory. May sleep. Not from an operation of the driver, and not under a lock that
+ * one takes.
+ */
+void drm_fabric_links_changed(struct drm_fabric_device *fdev);
 
 void *drm_fabric_device_priv(const struct drm_fabric_device *fdev);
 struct drm_device *drm_fabric_device_drm(const struct drm_fabric_device *fdev);

@@ -238,7 +238,7 @@ FABRICMAP_EXPORT int fabricmap_devmem_read_event(int fd, struct fabricmap_devmem
 		.type = event_name(event.type),
 		.sequence = event.seq,
 		.time_ns = event.time_ns,
-		.arg = event.arg,
+		.arg = event.type == DRM_FABRIC_EVENT_DRAINING ? event.deadline_ns : event.bytes,
 	};
 	return 1;
 }
