@@ -33,6 +33,8 @@ static LIST_HEAD(names);
 
 /* So long the evictor defers to processes that are busy with their mappings. */
 #define EVICT_PATIENCE (2 * HZ)
+/* So long it tries to copy what the engine does not copy: an engine may be about to be reset. */
+#define COPY_PATIENCE (3 * HZ)
 
 static u64 fabric_name_next(const char *name)
 {
@@ -281,6 +283,22 @@ bool fabric_device_evict_wanted(struct drm_fabric_device *fdev)
 	return READ_ONCE(fdev->state) == DRM_FABRIC_STATE_EVICTING;
 }
 
+static void fabric_device_evict_region(struct drm_fabric_device *fdev,
+				       struct drm_fabric_region *region, unsigned long patience)
+{
+	unsigned long copy_failed = 0; /* since then nothing else was in the way */
+	bool bury = false;
+
+	while (fabric_device_evict_wanted(fdev) &&
+	       !fabric_region_evict(region, time_before(jiffies, patience), bury)) {
+		if (fdev->blocked != FABRIC_BLOCKED_COPY)
+			copy_failed = 0;
+		else if (!copy_failed)
+			copy_failed = jiffies ?: 1;
+		bury = copy_failed && time_after(jiffies, copy_failed + COPY_PATIENCE);
+	}
+}
+
 static void fabric_device_evict_work(struct work_struct *work)
 {
 	struct drm_fabric_device *fdev = container_of(work, struct drm_fabric_device, evict_work);
@@ -289,9 +307,7 @@ static void fabric_device_evict_work(struct work_struct *work)
 
 	fabric_device_flush_users(fdev);
 	for (i = 0; i < fdev->n_regions; i++)
-		while (fabric_device_evict_wanted(fdev) &&
-		       !fabric_region_evict(fdev->regions[i], time_before(jiffies, patience)))
-			;
+		fabric_device_evict_region(fdev, fdev->regions[i], patience);
 
 	/* Called off meanwhile, the pagemaps are in use again: nobody may begin while they go. */
 	guard(rwsem_write)(&fdev->users);

@@ -8,8 +8,8 @@
  * it without a virtual address; if there is no large page, or some of it cannot be copied, an
  * address is looked up and the folio split there, and the next round finds small pages.
  *
- * A page that cannot be copied is dead. One for which there is no memory waits, unless the device
- * was abandoned: then it is dead, too.
+ * A page that could not be copied for some seconds is dead. One for which there is no memory waits,
+ * unless the device was abandoned: then it is dead, too.
  */
 #include <linux/dma-mapping.h>
 #include <linux/migrate.h>
@@ -17,6 +17,7 @@
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
+#include <linux/swap.h>
 
 #include "fabric.h"
 
@@ -29,8 +30,20 @@ struct evict_window {
 	unsigned long n_pages;
 	bool patient; /* leave a run for the next round if its process's mmap_lock is taken */
 	bool whole; /* large folios that do not go home die as they are: they do not split */
+	bool bury; /* what cannot be copied dies */
 	bool abandoned; /* what finds no memory dies */
 };
+
+/*
+ * A device that somebody takes away at leisure is no reason for the OOM killer to visit somebody
+ * else: the evictor leaves some memory that is free or can be had without swapping.
+ */
+static bool evict_may_take(unsigned long n_pages)
+{
+	unsigned long reserve = max_t(unsigned long, SZ_16M >> PAGE_SHIFT, totalram_pages() / 64);
+
+	return get_nr_swap_pages() > n_pages || si_mem_available() > (long)(reserve + n_pages);
+}
 
 static struct folio *evict_alloc(unsigned int order)
 {
@@ -156,16 +169,18 @@ static enum fabric_blocked evict_get_destinations(struct fabric_pagemap *pm, str
 						  unsigned long first)
 {
 	enum fabric_blocked blocked = FABRIC_BLOCKED_NONE;
+	bool may_take = evict_may_take(w->n_pages);
 
 	for (unsigned long i = 0; i < w->n_pages; i++) {
-		struct folio *folio;
+		struct folio *folio = NULL;
 		unsigned int order;
 
 		w->dst[i] = 0;
 		if (!(w->src[i] & MIGRATE_PFN_MIGRATE))
 			continue;
 		order = folio_order(page_folio(migrate_pfn_to_page(w->src[i])));
-		folio = test_bit(first + i, pm->dead) ? NULL : evict_alloc(order);
+		if (may_take && !test_bit(first + i, pm->dead))
+			folio = evict_alloc(order);
 		if (!folio) {
 			if (!test_bit(first + i, pm->dead) &&
 			    !(w->abandoned && evict_give_up(w, i)))
@@ -184,8 +199,8 @@ static enum fabric_blocked evict_get_destinations(struct fabric_pagemap *pm, str
 }
 
 /*
- * Copy what has a destination; what cannot be copied has none afterwards, and is dead. Pages share
- * the fate of others only if the engine is well.
+ * Copy what has a destination; what cannot be copied has none afterwards. Pages share the fate of
+ * others only if the engine is well.
  */
 static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_window *w,
 				      unsigned long first)
@@ -226,7 +241,7 @@ static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_wi
 		if (!lost)
 			continue;
 		evict_drop(&w->dst[index]);
-		if (!evict_give_up(w, index))
+		if (!w->bury || !evict_give_up(w, index))
 			blocked = FABRIC_BLOCKED_COPY;
 	}
 	return blocked;
@@ -298,8 +313,8 @@ static enum fabric_blocked evict_run(struct fabric_pagemap *pm, struct evict_win
 		mmput_async(place.mm);
 	if (!large || (blocked != FABRIC_BLOCKED_MEMORY && blocked != FABRIC_BLOCKED_COPY))
 		return blocked;
-	/* It is mapped nowhere, or its process is on its way out: who still waits for it, dies. */
-	if (!evict_split(page, w) && (blocked == FABRIC_BLOCKED_COPY || w->abandoned)) {
+	/* It is mapped nowhere, or its process is on its way out. */
+	if (!evict_split(page, w) && (w->bury || w->abandoned)) {
 		w->whole = true;
 		blocked = evict_move(pm, w, first);
 		w->whole = false;
@@ -356,7 +371,7 @@ static enum fabric_blocked evict_window(struct fabric_pagemap *pm, struct evict_
 }
 
 /* All windows. Returns what was in the way of some pages. */
-static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient)
+static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient, bool bury)
 {
 	struct drm_fabric_region *region = pm->region;
 	unsigned long n_pages = region->size >> PAGE_SHIFT;
@@ -369,6 +384,7 @@ static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient)
 	w->patient = patient;
 	w->whole = false;
 	w->abandoned = READ_ONCE(region->fdev->abandoned);
+	w->bury = bury || w->abandoned;
 	for (unsigned long first = 0; first < n_pages; first += WINDOW_PAGES) {
 		b = evict_window(pm, w, first, min(first + WINDOW_PAGES, n_pages));
 		if (b)
@@ -385,11 +401,12 @@ static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient)
  * fabric_region_evict() - one round over a region
  * @region: takes no new pages
  * @patient: leave pages of a process that is busy with its mappings for a later round
+ * @bury: pages that the engine cannot copy are dead
  *
  * Return: true if there is nothing alive left in it. Otherwise it has waited a little, and
  * fdev->blocked says for what.
  */
-bool fabric_region_evict(struct drm_fabric_region *region, bool patient)
+bool fabric_region_evict(struct drm_fabric_region *region, bool patient, bool bury)
 {
 	struct drm_fabric_device *fdev = region->fdev;
 	struct fabric_pagemap *pm;
@@ -402,7 +419,7 @@ bool fabric_region_evict(struct drm_fabric_region *region, bool patient)
 			return true;
 		drm_pagemap_get(&pm->dpagemap);
 	}
-	blocked = evict_round(pm, patient);
+	blocked = evict_round(pm, patient, bury);
 	drm_pagemap_put(&pm->dpagemap);
 
 	if (!fabric_region_resident(region))

@@ -315,7 +315,7 @@ int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, un
 		unsigned long end, bool write);
 
 /* evict.c */
-bool fabric_region_evict(struct drm_fabric_region *region, bool patient);
+bool fabric_region_evict(struct drm_fabric_region *region, bool patient, bool bury);
 
 /* vm.c */
 void fabric_vms_kill(struct drm_fabric_device *fdev);

@@ -68,6 +68,8 @@ static int softgpu_copy_piece(struct softgpu_device *sg, const struct drm_fabric
 			copy_page(vram, other);
 			continue;
 		}
+		if (softgpu_bad_page(sg, copy->offset + done))
+			return -EIO;
 		copy_page(other, vram);
 		/* One bit: who compares the bytes counts one. */
 		if (copy->addr.proto == DRM_FABRIC_PROTO_SYSTEM && softgpu_fail_page(sg))

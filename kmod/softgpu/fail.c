@@ -4,6 +4,8 @@
  *
  *	fail_copy_nth	every n-th copy job fails with -EIO, with all but its last piece done;
  *			counted from the first job after a 0; 0 = none fails
+ *	bad_page	the copy engine cannot read this page of VRAM, counted from 1; 0 = it
+ *			reads all
  *	corrupt_copy	in each of the next n pages that the copy engine brings from VRAM to
  *			system memory, bit 0 of the first byte is inverted: exactly n bytes are
  *			wrong; reads as the number still to come
@@ -32,6 +34,16 @@ bool softgpu_fail_copy(struct softgpu_device *sg)
 }
 
 /**
+ * softgpu_bad_page() - can the copy engine not read this page?
+ * @sg: the device
+ * @offset: of the page in VRAM
+ */
+bool softgpu_bad_page(struct softgpu_device *sg, u64 offset)
+{
+	return atomic_read(&sg->bad_page) == (offset >> PAGE_SHIFT) + 1;
+}
+
+/**
  * softgpu_fail_page() - shall this page be corrupted?
  * @sg: the device
  */
@@ -47,5 +59,6 @@ void softgpu_fail_init(struct drm_minor *minor)
 	struct dentry *dir = minor->dev->debugfs_root;
 
 	debugfs_create_atomic_t("fail_copy_nth", 0600, dir, &sg->fail_copy_nth);
+	debugfs_create_atomic_t("bad_page", 0600, dir, &sg->bad_page);
 	debugfs_create_atomic_t("corrupt_copy", 0600, dir, &sg->corrupt_copy);
 }

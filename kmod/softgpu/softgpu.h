@@ -101,6 +101,8 @@ struct softgpu_device {
 	/** @fail_copy_nth: every n-th copy job fails; 0 = none does */
 	atomic_t fail_copy_nth;
 	atomic_t fail_copy_seen;
+	/** @bad_page: the copy engine does not read this page of VRAM, from 1 */
+	atomic_t bad_page;
 	/** @corrupt_copy: so many pages from VRAM to system memory will have one bit wrong */
 	atomic_t corrupt_copy;
 };
@@ -184,6 +186,7 @@ int softgpu_exec_ioctl(struct drm_device *drm, void *data, struct drm_file *file
 
 void softgpu_fail_init(struct drm_minor *minor);
 bool softgpu_fail_copy(struct softgpu_device *sg);
+bool softgpu_bad_page(struct softgpu_device *sg, u64 offset);
 bool softgpu_fail_page(struct softgpu_device *sg);
 
 #endif /* _SOFTGPU_H_ */
