@@ -18,7 +18,7 @@ import stat
 import subprocess
 import time
 
-from . import root as debian
+from . import debug as debug_kernel, root as debian
 from .common import (CHECKOUT, GUEST, EXIT_FAILED, RigError, cache_dir, digest, locked,
                      read_bytes, replace_file, say)
 from .cpio import Cpio
@@ -75,7 +75,7 @@ class Build:
 
     def run(self, argv, **options):
         """Runs @argv in the Debian root: checkout at /src (read-only), output at /out."""
-        binds = [(self.checkout, "/src", False), (self.path, "/out", True)]
+        binds = [(self.checkout, "/src", False), (self.path, "/out", True), *self.kernel.binds]
         return self.root.chroot(argv, binds, **options)
 
     def _step(self, what, argv):
@@ -96,7 +96,8 @@ class Build:
     def _forget_other_root(self):
         """Objects of another compiler or other headers are of no use."""
         marker = os.path.join(self.path, "root")
-        key = f"{self.root.path} {self.kernel.release} {os.stat(self.root.image).st_ino}"
+        key = " ".join([self.root.path, self.kernel.release, *(
+            str(os.stat(f).st_ino) for f in (self.root.image, self.kernel.image))])
         if not os.path.exists(marker) or read_bytes(marker).decode() != key:
             for name in ("kmod", "plant", "meson", "meson.whole", "stage", "stage.key"):
                 path = os.path.join(self.path, name)
@@ -255,19 +256,26 @@ class Build:
     def _stage_modules(self):
         """The modules, and indexes of all modules that count ours too."""
         modules = list(self._modules())
+        release = self.kernel.release
+        target = os.path.join(self.stage, "usr/lib/modules", release)
+        updates = os.path.join(target, "updates")
+        inside = f"/usr/lib/modules/{release}/updates"
+        if not os.path.exists(f"{self.root.tree}/usr/lib/modules/{release}"):
+            # A kernel that is not of the root: its own modules are on the stage as well.
+            shutil.copytree(self.kernel.modules, target, symlinks=True)
+            inside = "/usr/lib/modules"
         if not modules:
             return
-        release = self.kernel.release
-        updates = os.path.join(self.stage, "usr/lib/modules", release, "updates")
         for path in modules:
             _copy(path, os.path.join(updates, os.path.basename(path)))
-        key = digest(*(read_bytes(p) for p in modules))
+        staged = f"/out/stage{inside}"
+        key = digest(staged, *(read_bytes(p) for p in modules))
         index, marker = os.path.join(self.path, "depmod"), os.path.join(self.path, "depmod.key")
         if not os.path.exists(marker) or read_bytes(marker).decode() != key:
             shutil.rmtree(index, ignore_errors=True)
             os.mkdir(index)
             self._step("depmod", ["sh", "-ec", f"""
-                mount --bind /out/stage/usr/lib/modules/{release}/updates /usr/lib/modules/{release}/updates
+                mount --bind {staged} {inside}
                 depmod -a -o /out/depmod {release}"""])
             replace_file(marker, key)
         for folder, _, names in os.walk(index):
@@ -311,5 +319,5 @@ def prepare(debug=False, plant=False, refresh=False):
     """The root, the kernel and the build directory of this checkout."""
     root = debian.get(refresh)
     if debug:
-        raise RigError("--debug: there is no debug kernel yet")
+        return Build(root, debug_kernel.get(root), plant=plant)
     return Build(root, root.stock_kernel(), plant=plant)

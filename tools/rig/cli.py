@@ -34,12 +34,12 @@ in the guest:
 
 exit status:
   that of the command (128 + N for signal N), or
-  0 done   1 failed: a test, the kernel log, a build   2 wrong usage or machine file
+  0 done   1 failed: a test, the kernel log, a leak (--debug), a build   2 wrong usage or machine file
   75 the guest died before its init, three times       77 skipped: a tool or right is absent
   124 timed out
 
 environment:
-  FABRIC_CACHE            where trees and builds are kept; default ~/.cache/drm-fabric
+  FABRIC_CACHE            where trees, kernels and builds are kept; default ~/.cache/drm-fabric
   FABRIC_BOOT_TIMEOUT_S   silence after which a boot counts as failed; default 60 KVM, 180 TCG
 """
 
@@ -58,7 +58,8 @@ def _parser():
         return verbs.add_parser(name, help=words, description=words, formatter_class=_Help, **options)
 
     def building(p):
-        p.add_argument("--debug", action="store_true", help="for the debug kernel (not there yet)")
+        p.add_argument("--debug", action="store_true", help="on a debug kernel (KASAN, lockdep, kmemleak, fault injection), which is "
+                            "built once, in some 10 minutes; timeouts grow with it")
         p.add_argument("--parts", default=",".join(builder.PARTS), metavar="LIST",
                        help="what to build: kmod,user (default both); a part left out keeps "
                             "the state of its last build")
@@ -178,7 +179,7 @@ def verb_machine(args):
         """Names in place of files: nothing has to be built to be read."""
         image, initramfs = "STAGE.erofs", "INITRAMFS"
         root = kernel = type("", (), {"image": "ROOT.erofs"})
-    Shown.kernel = type("", (), {"image": "BZIMAGE"})
+    Shown.kernel = type("", (), {"image": "BZIMAGE", "slowness": 1})
 
     argv = guest.command_line(machine, Shown, "ACCELERATOR", "DIRECTORY",
                               {name: f"FD_{name}" for name in machine.gpus})

@@ -69,12 +69,13 @@ class Qmp:
 class Control(threading.Thread):
     """Serves one guest until a socket closes."""
 
-    def __init__(self, machine, vram_fds, qmp_socket, rig_socket, on_log):
+    def __init__(self, machine, vram_fds, qmp_socket, rig_socket, on_log, slowness=1):
         super().__init__(daemon=True)
         self._machine = machine
         self._vram_fds = vram_fds
         self._rig = rig_socket
         self._on_log = on_log
+        self._unplug_timeout = UNPLUG_TIMEOUT_S * slowness
         self._plugged = {g.name for g in machine.gpus.values() if not g.absent}
         self._n_backends = 0
         self._stop_read, self._stop_write = socket.socketpair()
@@ -162,9 +163,9 @@ class Control(threading.Thread):
         start = time.monotonic()
         self._qmp.command("device_del", id=name)
         while name in self._plugged:
-            left = start + UNPLUG_TIMEOUT_S - time.monotonic()
+            left = start + self._unplug_timeout - time.monotonic()
             if left <= 0:
-                raise Refused(f"{name}: the guest did not let it go in {UNPLUG_TIMEOUT_S} s")
+                raise Refused(f"{name}: the guest did not let it go in {self._unplug_timeout} s")
             self._qmp.poll_event(left)
         return [str(round((time.monotonic() - start) * 1000))]
 

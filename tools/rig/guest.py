@@ -62,7 +62,15 @@ def command_line(machine, build, accel, directory, vram_fds, icount=False, init=
 
     words = ["console=ttyS0", "loglevel=8", "printk.devkmsg=on", "panic=-1",
              # What runs after an oops proves nothing and often hangs.
-             "oops=panic", *machine.append]
+             "oops=panic"]
+    if build.kernel.slowness > 1:
+        # For timeouts inside the guest. An emulated processor is slow, not stuck. And each
+        # fault is to be told, not the first alone.
+        words += [f"rig.slowness={build.kernel.slowness}", "watchdog_thresh=60", "kasan_multi_shot",
+                  # A cache without checks keeps free objects in sheaves (mm/slub.c), whose used
+                  # slots go on pointing at what was allocated: kmemleak would find hardly a leak.
+                  "slab_debug=F"]
+    words += machine.append
     if init:
         words.append(f"rdinit={init}")
     base += ["-kernel", build.kernel.image, "-initrd", build.initramfs, "-append", " ".join(words)]
@@ -120,6 +128,7 @@ class Guest:
 
     def __init__(self, machine, build, accel, icount=False, init=None):
         self.machine = machine
+        self.kernel = build.kernel
         self._icount = icount
         self._accel = accel
         # Short: the path of a unix socket has 107 bytes.
@@ -158,14 +167,16 @@ class Guest:
     def start(self, on_log=None):
         begin = time.monotonic()
         limit = BOOT_TIMEOUT_S["kvm" if self._accel == "kvm" else "tcg"]
-        limit = int(os.environ.get("FABRIC_BOOT_TIMEOUT_S", limit * (3 if self._icount else 1)))
+        limit *= self.kernel.slowness * (3 if self._icount else 1)
+        limit = int(os.environ.get("FABRIC_BOOT_TIMEOUT_S", limit))
         self._stderr = open(f"{self._directory}/stderr", "wb")
         self._process = subprocess.Popen(
             self._arguments, stdin=subprocess.DEVNULL, stdout=self._stderr, stderr=self._stderr,
             pass_fds=list(self._vram_fds.values()), preexec_fn=die_with_parent)
         self._agent = self._connect("agent")
         self._control = Control(self.machine, self._vram_fds, self._connect("qmp"),
-                                self._connect("rig"), on_log or self.reports.append)
+                                self._connect("rig"), on_log or self.reports.append,
+                                self.kernel.slowness)
         self._control.start()
         try:
             kind, _ = self._read_frame(begin + limit)
@@ -197,7 +208,7 @@ class Guest:
         if self._process.poll() is None and self.boot_seconds is not None:
             try:
                 self._send(b"P")
-                self._process.wait(KILL_GRACE_S)
+                self._process.wait(KILL_GRACE_S * self.kernel.slowness)
             except (OSError, subprocess.TimeoutExpired, GuestDied):
                 pass
         if self._process.poll() is None:
@@ -293,9 +304,9 @@ class Guest:
                 # What everybody waits for, before it goes.
                 self.sysrq("w")
                 self._send(b"K", b"\x0f")
-                time.sleep(0.5)
+                time.sleep(0.5 * self.kernel.slowness)
                 self._send(b"K", b"\x09")
-                deadline = time.monotonic() + KILL_GRACE_S
+                deadline = time.monotonic() + KILL_GRACE_S * self.kernel.slowness
                 continue
             for key, _ in selector.select(left):
                 if watch and key.fd == watch[0]:
@@ -319,7 +330,7 @@ class Guest:
 
     def wait_klog(self, text, seconds=5):
         """The log is written by QEMU, beside the agent's port: wait for a marker."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * self.kernel.slowness
         while text not in self.klog and time.monotonic() < end:
             time.sleep(0.02)
 

@@ -29,7 +29,10 @@ BAD = [(name, re.compile(pattern)) for name, pattern in (
     ("UBSAN", r"UBSAN"),
     ("refcount", r"refcount_t: "),
     ("list", r"list_(add|del) corruption|list_(add|del)_corruption"),
-    ("leak", r"kmemleak: \d+ new suspected|DMA-API: "),
+    # Also that it gave up: what did not look has not found nothing.
+    ("leak", r"kmemleak: \d+ new suspected|kmemleak: (Kernel memory leak detector disabled|Memory pool empty"
+             r"|Cannot )|DMA-API: "),
+    ("objects", r"ODEBUG: "),
     ("hung", r"blocked (for more than|in I/O wait for more than) \d+ seconds"),
     ("RCU", r"rcu: INFO: .*(stall|detected)|self-detected stall"),
     ("module", r"disagrees about version|Unknown symbol"),
@@ -44,6 +47,9 @@ HARMLESS = [(re.compile(pattern), reason) for pattern, reason in (
 # Set by loading our modules: O (out of tree) and E (unsigned).
 TAINT_EXPECTED = (1 << 12) | (1 << 13)
 TAINT_LETTERS = "PFSRMBUDAWCIOELKXTNJ"
+
+# Leaks that are reported while a "test" of this name "runs" are the boot's: see leaks.py.
+LEAKS_OF_BOOT = "leaks of the boot"
 
 _MARK = re.compile(r"rig: (begin|end) (\S.*?)\s*$")
 
@@ -66,8 +72,12 @@ def _strip(line):
 def scan(text):
     """All bad lines, one for each report: what follows within a trace is part of it."""
     found, owner, after, cut, in_trace = [], None, None, False, False
+    booting = False
     for line in text.splitlines():
         mark = _MARK.search(line)
+        if mark and mark[2] == LEAKS_OF_BOOT:
+            booting = mark[1] == "begin"
+            continue
         if mark:
             owner, after = (mark[2], after) if mark[1] == "begin" else (None, mark[2])
             cut = in_trace = False
@@ -79,6 +89,8 @@ def scan(text):
             cut, in_trace = True, False
             continue
         kind = classify(line)
+        if kind == "leak" and booting:
+            continue
         if kind and (not in_trace or kind == "panic"):
             found.append(BadLine(kind, _strip(line), owner, after))
             in_trace = cut or kind == "oops"

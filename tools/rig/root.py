@@ -15,6 +15,7 @@ name and renamed when whole, so a half-built one is never used.
 import glob
 import lzma
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -65,14 +66,16 @@ UNUSED_DAYS = 1
 
 
 class Kernel:
-    """A kernel to build for and to boot: the stock one, or an own build."""
+    """A kernel to build for and to boot: the stock one, or an own build (debug.py)."""
 
-    def __init__(self, name, release, image, modules, headers):
+    def __init__(self, name, release, image, modules, headers, binds=(), slowness=1):
         self.name = name
-        self.release = release  # as uname -r
-        self.image = image      # bzImage, on the host
-        self.modules = modules  # its modules directory, on the host
-        self.headers = headers  # what kbuild wants after -C, inside the root
+        self.release = release    # as uname -r
+        self.image = image        # bzImage, on the host
+        self.modules = modules    # its modules directory, on the host
+        self.headers = headers    # what kbuild wants after -C, inside the root
+        self.binds = list(binds)  # what the root lacks for that: as for Root.chroot()
+        self.slowness = slowness  # how many times as long as on the stock one all takes
 
 
 class Root:
@@ -87,6 +90,15 @@ class Root:
         return Kernel("stock", release, f"{self.tree}/boot/vmlinuz-{release}",
                       f"{self.tree}/usr/lib/modules/{release}",
                       f"/usr/src/linux-headers-{release}")
+
+    def stock_version(self):
+        """The version of the source that the stock kernel was built from."""
+        headers = f"linux-headers-{self.stock_kernel().release}"
+        with open(f"{self.tree}/var/lib/dpkg/status", encoding="utf-8") as f:
+            for package in f.read().split("\n\n"):
+                if package.startswith(f"Package: {headers}\n"):
+                    return re.search(r"^Version: (\S+)", package, re.M)[1]
+        raise RigError(f"no package {headers} in {self.tree}")
 
     def chroot(self, argv, binds, **options):
         """Runs @argv inside the tree, in namespaces of its own.
@@ -122,17 +134,18 @@ def require_tools():
         raise RigError("skipped: the rig builds in a chroot and so needs root", EXIT_SKIPPED)
 
 
-def _bootstrap(tree):
+def bootstrap(tree, packages, dpkg_options=()):
+    """Makes a Debian tree; what is pinned to backports and the archives are the same for all."""
     command = [*NAMESPACE, "mmdebstrap", "--variant=apt", "--mode=root", "--format=directory",
                "--architectures=amd64",
                '--aptopt=Apt::Install-Recommends "false"',
                '--aptopt=Acquire::Languages "none"']
     command += [f"--aptopt={o.rstrip(';')}" for o in apt.options()]
-    command += [f"--dpkgopt={o}" for o in DPKG_OPTIONS]
+    command += [f"--dpkgopt={o}" for o in dpkg_options]
     preferences = PREFERENCES.replace("\n", "\\n")
     command += ['--setup-hook=mkdir -p "$1/etc/apt/preferences.d" && '
                 f'printf "{preferences}" > "$1/etc/apt/preferences.d/rig"',
-                "--include=" + ",".join(PACKAGES), SUITE, tree]
+                "--include=" + ",".join(packages), SUITE, tree]
     command += apt.archive_lines(SUITE)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", preexec_fn=die_with_parent)
@@ -158,11 +171,11 @@ def _finish(path):
         raise RigError(f"the root image could not be written:\n{done.stderr}")
 
 
-def _clean(cache, keep):
-    """With the lock held: leftovers of killed builds, and roots out of use."""
+def clean(cache, prefix, keep):
+    """With the lock held: leftovers of killed builds, and roots or kernels out of use."""
     for name in os.listdir(cache):
         path = os.path.join(cache, name)
-        if not name.startswith("root-") or path == keep or not os.path.isdir(path):
+        if not name.startswith(prefix) or path == keep or not os.path.isdir(path):
             continue
         used = os.path.join(path, "used")
         age = time.time() - (os.path.getmtime(used) if os.path.exists(used) else 0)
@@ -178,13 +191,13 @@ def get(refresh=False):
     path = os.path.join(cache, "root-" + digest(SUITE, read_bytes(__file__)))
     with locked(os.path.join(cache, "root.lock"), "bootstrapping a root"):
         if refresh or not os.path.exists(path):
-            _clean(cache, None if refresh else path)
+            clean(cache, "root-", None if refresh else path)
             say(f"bootstrapping Debian {SUITE} into {path} (once; about a minute)")
             start = time.monotonic()
             temporary = path + ".tmp"
             os.mkdir(temporary)
             try:
-                _bootstrap(os.path.join(temporary, "tree"))
+                bootstrap(os.path.join(temporary, "tree"), PACKAGES, DPKG_OPTIONS)
                 _finish(temporary)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)

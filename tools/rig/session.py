@@ -9,7 +9,7 @@ import sys
 import termios
 import tty
 
-from . import klog, tap
+from . import klog, leaks, tap
 from .common import (CHECKOUT, EXIT_BOOT, EXIT_FAILED, EXIT_TIMEOUT, EXIT_USAGE, RigError, say)
 from .guest import BootFailed, Guest, GuestDied, Timeout
 
@@ -38,6 +38,10 @@ def _booted(options):
         guest = Guest(options.machine, options.build, options.accel, options.icount, init)
         try:
             guest.start(on_log=lambda text: say(f"guest: {text}"))
+            if leaks.are_found(guest):
+                why = leaks.baseline(guest)
+                if why:
+                    raise RigError(why)
             return guest
         except BootFailed as error:
             more = "trying again" if attempt < BOOT_ATTEMPTS else "giving up"
@@ -99,8 +103,12 @@ def run(options, argv, timeout):
             guest.wait_dead()
             say("the guest died while the command ran. End of its kernel log:\n" + guest.last_words())
             code = EXIT_FAILED
+        leaked = leaks.final(guest) if leaks.are_found(guest) and guest.alive else None
         log = _end_of_log(guest)
     _keep(options, log)
+    if leaked:
+        say(f"left behind:\n{leaked}")
+        code = code or EXIT_FAILED
     if _complain(options, log, taint) and not code:
         code = EXIT_FAILED
     return code
@@ -141,7 +149,7 @@ def find_tests(build, names, timeout):
         while any(t.name == label for t in tests):  # markers in the log need a name each
             n_same += 1
             label = f"{os.path.basename(name)}#{n_same}"
-        tests.append(Test(label, "/" + candidate, own))
+        tests.append(Test(label, "/" + candidate, own * build.kernel.slowness))
     return tests
 
 
@@ -161,6 +169,9 @@ def test(options, tests):
                     # The others deserve a guest of their own; but not for ever.
                     n_deaths += 1
                     break
+            else:
+                if leaks.are_found(guest):
+                    _report_leaks(writer, leaks.final(guest))
             _report(writer, _end_of_log(guest), None)
             log += guest.klog
         if n_deaths > BOOT_ATTEMPTS:
@@ -175,7 +186,8 @@ def test(options, tests):
 def _load(guest, writer):
     said = []
     try:
-        code = guest.run(["modprobe", "softgpu"], lambda _stream, data: said.append(data), 60).code
+        code = guest.run(["modprobe", "softgpu"], lambda _stream, data: said.append(data),
+                         60 * guest.kernel.slowness).code
     except (Timeout, GuestDied) as error:
         code = type(error).__name__
     if code:
@@ -230,6 +242,13 @@ def _report(writer, log, owner):
         if line.owner == owner:
             where = owner or (f"after {line.after}" if line.after else "before the first test")
             writer.point(False, f"{where}: kernel log: {line}")
+
+
+def _report_leaks(writer, leaked):
+    if leaked:
+        for line in leaked.splitlines():
+            writer.comment(line)
+        writer.point(False, "memory or modules are left behind")
 
 
 # -- shell -----------------------------------------------------------------------
