@@ -58,8 +58,9 @@ def _parser():
         return verbs.add_parser(name, help=words, description=words, formatter_class=_Help, **options)
 
     def building(p):
-        p.add_argument("--debug", action="store_true", help="on a debug kernel (KASAN, lockdep, kmemleak, fault injection), which is "
-                            "built once, in some 10 minutes; timeouts grow with it")
+        p.add_argument("--debug", action="store_true",
+                       help="on a debug kernel (KASAN, lockdep, kmemleak, fault injection), which is built "
+                            "once, in some 10 minutes; timeouts grow with it")
         p.add_argument("--parts", default=",".join(builder.PARTS), metavar="LIST",
                        help="what to build: kmod,user (default both); a part left out keeps "
                             "the state of its last build")

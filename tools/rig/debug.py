@@ -5,7 +5,7 @@ has, built with what finds fault (debug.config).
 It is built in a Debian tree of its own, made for that and thrown away: the host needs
 nothing, and guests do not carry flex and bison. What stays is in the cache:
   bzImage      lib/modules/RELEASE/      build/  what modules are built against
-keyed by its recipe: this file, debug.config, the package's version. It is built under
+keyed by its recipe: debug.config, the script and lists below, the package's version. It is built under
 another name and renamed when whole, as a root is.
 """
 
@@ -25,7 +25,7 @@ CONFIG = os.path.join(RIG, "debug.config")
 SLOWNESS = 8
 
 PACKAGES = """
-gcc libc6-dev make flex bison bc kmod xz-utils libelf-dev libssl-dev python3-minimal cpio rsync
+gcc libc6-dev make flex bison bc kmod pahole xz-utils libelf-dev libssl-dev python3-minimal cpio rsync
 """.split()
 # Nothing of these is compiled, and they are a third of the source.
 UNPACK_EXCLUDED = ("drivers/gpu/drm/amd/include/asic_reg", "Documentation/translations",
@@ -94,7 +94,7 @@ def get(root):
     """The debug kernel for @root; built if there is none (10 minutes on two processors)."""
     version = root.stock_version()
     cache = cache_dir()
-    key = digest(version, read_bytes(CONFIG), read_bytes(__file__))
+    key = digest(version, read_bytes(CONFIG), PACKAGES, UNPACK_EXCLUDED, BUILD)
     path = os.path.join(cache, "kernel-" + key)
     with locked(os.path.join(cache, "kernel.lock"), "building the debug kernel"):
         if not os.path.exists(path):
