@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Rungs in guests, through tools/vm: one guest at a time, they are as wide as two processors."""
 
+import json
 import os
 import re
+import subprocess
 import time
 
 from common import CHECKOUT, VM
@@ -14,6 +16,10 @@ SOAK_FACTOR = 40
 # Three attempts, and the way down.
 BOOT_TIMEOUT_S = 600
 DATA_BYTES = 256 << 20
+BENCH_TIMEOUT_S = 900
+# The debug kernel: an upper bound of what the rig makes of a timeout there, and short loops.
+DEBUG_FACTOR = 10
+DEBUG_ENV = ["TEST_LOOPS=5", "REMOVALS=5"]
 
 # Sparse has the modules' sources in a copy: the checkout is read-only there. Two things that are not of ours are put
 # right on the way: Debian's kbuild leaves out a script that only asks whether sparse can do anything, and sparse 0.6.4
@@ -35,7 +41,6 @@ make -s -C "$(echo /usr/src/linux-headers-*-amd64)" M=/tmp/modules/kmod C=2 W=1 
 """
 
 
-
 def _sparse_is_behind(line):
     """The macros of module information assert with __builtin_strlen(), which is no constant for sparse 0.6.4."""
     match = re.match(r"(\S+):(\d+):\d+: error: bad constant expression", line)
@@ -48,10 +53,10 @@ def _sparse_is_behind(line):
 _built = []
 
 
-def _build(report):
+def _build(report, *options):
     """Once: what guests run. Returns whether it is there."""
     if not _built:
-        done = run([VM, "build"])
+        done = run([VM, "build", *options])
         why = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no reason given"
         if done.returncode == SKIPPED:
             report.skip("guest/build", why)
@@ -64,8 +69,8 @@ def _build(report):
     return _built[0]
 
 
-def _build_or_skip(report, name):
-    if _build(report):
+def _build_or_skip(report, name, *options):
+    if _build(report, *options):
         return True
     report.skip(name, f"guests have nothing to run: {_built[1]}")
     return False
@@ -90,15 +95,16 @@ def run_rig(report):
 
 
 def _listed():
-    """(machine, test, options, NAME=VALUE...) of tests.list; options: cpu, timeout."""
+    """(machine, test, options, NAME=VALUE...) of tests.list; options: cpu, timeout, nodebug."""
     with open(LIST, encoding="utf-8") as f:
         for line in f:
             words = line.split("#")[0].split()
             if not words:
                 continue
             machine, test, *rest = words
-            options = dict(w.split("=", 1) for w in rest if w.startswith(("cpu=", "timeout=")))
-            yield machine, test, options, [w for w in rest if not w.startswith(("cpu=", "timeout="))]
+            options = {w.partition("=")[0]: w.partition("=")[2] for w in rest
+                       if w.startswith(("cpu=", "timeout=")) or w == "nodebug"}
+            yield machine, test, options, [w for w in rest if w.partition("=")[0] not in options]
 
 
 def _all_listed(report, listed):
@@ -133,6 +139,31 @@ def run_kernel(report):
             timeout + BOOT_TIMEOUT_S, f"{test}: ", cwd=CHECKOUT)
 
 
+def run_debug(report):
+    """Faults planted in a debug kernel, then tests.list on one. A boot takes over a minute there, so lines that
+    follow each other and have machine, processor and environment in common share a guest."""
+    if not _build_or_skip(report, "debug", "--debug"):
+        return
+    tap(report, "debug/rig", [os.path.join(CHECKOUT, "tests", "rig", "test-rig"), "--debug"], 3600)
+    groups = []
+    for machine, test, options, env in _listed():
+        if "nodebug" in options:
+            continue
+        key = (machine, options.get("cpu"), env)
+        if not groups or groups[-1][0] != key:
+            groups.append((key, []))
+        groups[-1][1].append((test, int(options.get("timeout", TEST_TIMEOUT_S))))
+    for (machine, cpu, env), tests in groups:
+        name = f"debug/{machine}{'/' + cpu if cpu else ''}" + "".join(f" {e}" for e in env)
+        # The rig knows how much slower the kernel is; here it is only that nothing hangs for ever.
+        timeout = max(t for _, t in tests)
+        env = [*env, *DEBUG_ENV, f"TEST_SEED={os.environ['TEST_SEED']}"]
+        tap(report, name, [VM, "test", "--debug", "--no-build", "--load", *(["--cpu", cpu] if cpu else []),
+                           *(f"--env={e}" for e in env), "--timeout", str(timeout), machine,
+                           *(os.path.join("tests", "vm", test) for test, _ in tests)],
+            DEBUG_FACTOR * (timeout * len(tests) + BOOT_TIMEOUT_S), cwd=CHECKOUT)
+
+
 def _demo(report, name, arguments, code, last):
     start = time.monotonic()
     done = run([os.path.join(CHECKOUT, "tools", "demo"), "--no-install", *arguments], 900)
@@ -154,3 +185,31 @@ def run_demo(report):
     _demo(report, "demo/passes on EPYC", ["--cpu", "EPYC"], 0, "demo: PASS " + figures.format(0))
     _demo(report, "demo/a planted corruption fails it", ["--sabotage"], 1,
           "demo: FAIL " + figures.format(1) + rf": 1 of {DATA_BYTES} bytes differ after the removal of \S+")
+
+
+BENCH_KEYS = {"name": str, "value": (int, float), "unit": str, "peer": str, "peer_value": (int, float),
+              "ratio": (int, float), "valid": bool}
+
+
+def run_bench(report):
+    """That the benchmarks run, that what they write is what they say, and that both sides did the work. Not how
+    fast: that is for tools/bench without --short, and for people."""
+    if not _build_or_skip(report, "bench"):
+        return
+    done = subprocess.run([os.path.join(CHECKOUT, "tools", "bench"), "--short", "--no-build", "kernel"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BENCH_TIMEOUT_S)
+    if done.returncode == SKIPPED:
+        report.skip("bench/kernel", done.stderr.strip().splitlines()[-1])
+        return
+    bad = [] if done.stdout.strip() else ["no line of output"]
+    for line in done.stdout.splitlines():
+        try:
+            row = json.loads(line)
+            if not all(isinstance(row.get(key), kind) for key, kind in BENCH_KEYS.items()) or not row["valid"]:
+                bad.append(line)
+        except (ValueError, AttributeError):
+            bad.append(line)
+    if done.returncode or bad:
+        report.fail("bench/kernel", "\n".join([*bad, done.stderr, f"exit status {done.returncode}"]))
+    else:
+        report.passed("bench/kernel")
