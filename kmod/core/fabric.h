@@ -263,6 +263,10 @@ struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 					       const struct drm_fabric_region_desc *desc);
 void fabric_region_remove(struct drm_fabric_region *region);
 void fabric_region_put(struct drm_fabric_region *region);
+
+/* pagemap.c */
+bool fabric_region_in_use(struct drm_fabric_region *region);
+void fabric_region_idle_work(struct work_struct *work);
 int fabric_region_use_pagemap(struct drm_fabric_region *region);
 void fabric_region_check_idle(struct drm_fabric_region *region);
 void fabric_region_drop_pagemap(struct drm_fabric_region *region);
