@@ -71,14 +71,17 @@ struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabri
 static void fabric_pages_give_back(struct fabric_pagemap *pm, unsigned long index, unsigned long n)
 {
 	struct drm_fabric_region *region = pm->region;
+	bool last;
 
 	for (unsigned long i = 0; i < n && atomic64_read(&region->n_dead); i++)
 		if (test_and_clear_bit(index + i, pm->dead))
 			atomic64_dec(&region->n_dead);
 	if (!READ_ONCE(region->fdev->gone))
 		region->fdev->ops->free(region, (u64)index << PAGE_SHIFT, (u64)n << PAGE_SHIFT);
+	last = atomic64_sub_and_test(n, &pm->n_pages);
 	/* Afterwards the device may leave. */
-	if (atomic64_sub_and_test(n, &region->n_pages))
+	atomic64_sub(n, &region->n_pages);
+	if (last)
 		fabric_region_check_idle(region);
 }
 
@@ -96,6 +99,7 @@ static int fabric_alloc_extent(struct fabric_alloc *alloc, unsigned long n_pages
 	if (err)
 		return err;
 	index = offset >> PAGE_SHIFT;
+	atomic64_add(n_pages, &alloc->pm->n_pages);
 	atomic64_add(n_pages, &region->n_pages);
 	atomic64_add(n_pages << PAGE_SHIFT, &alloc->handle->resident_bytes);
 	for (unsigned long i = 0; i < n_pages; i++)

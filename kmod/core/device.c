@@ -515,6 +515,25 @@ struct drm_fabric_device *fabric_device_find(const char *name)
 	return NULL;
 }
 
+/*
+ * All devices one by one, without holding the registry: the one that joined after @prev, which is
+ * put; NULL stands before the first. Counted, or NULL.
+ */
+struct drm_fabric_device *fabric_device_next(struct drm_fabric_device *prev)
+{
+	struct drm_fabric_device *fdev, *next = NULL;
+
+	scoped_guard(mutex, &fabric_registry)
+		list_for_each_entry(fdev, &fabric_devices, link)
+			if (!prev || fdev->slot > prev->slot) {
+				next = to_fabric_device(get_device(&fdev->dev));
+				break;
+			}
+	if (prev)
+		put_device(&prev->dev);
+	return next;
+}
+
 /* Whose render node @file is open on: counted, or NULL. */
 struct drm_fabric_device *fabric_device_by_file(struct file *file)
 {

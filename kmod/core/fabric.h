@@ -103,12 +103,16 @@ struct drm_fabric_device {
  * @fdev: not counted: the device holds its regions, and a handle holds both
  * @lock: protects the life of @pm
  * @pm: the struct pages, or NULL
- * @n_dying: pagemaps that are being taken down
+ * @n_dying: pagemaps that are being taken down, and will be gone soon
+ * @n_buried: pagemaps that only dead pages keep
  * @n_handles: open handles
  * @n_pages: pages taken from the driver, whether or not they hold data yet
  * @n_dead: of these: tombstones
  * @n_mappings: addresses given out by device_map
+ * @pagemap_creations: how often there was a new @pm
+ * @creation_due_ns: when as many would be right as have been made; under @lock
  * @idle_work: takes @pm down when nothing has referred to it for @idle_timeout_ms
+ * @reclaim_work: takes it down if nothing refers to it
  * @handles: open handles, under @handles_lock
  */
 struct drm_fabric_region {
@@ -120,6 +124,7 @@ struct drm_fabric_region {
 	struct mutex lock; /* see above */
 	struct fabric_pagemap *pm;
 	atomic_t n_dying;
+	atomic_t n_buried;
 	atomic_t n_handles;
 	atomic64_t n_pages;
 	atomic64_t n_dead;
@@ -127,8 +132,11 @@ struct drm_fabric_region {
 	atomic64_t moved_in_bytes;
 	atomic64_t moved_out_bytes;
 	atomic64_t evicted_bytes;
+	atomic64_t pagemap_creations;
+	u64 creation_due_ns;
 	unsigned int idle_timeout_ms;
 	struct delayed_work idle_work;
+	struct work_struct reclaim_work;
 	spinlock_t handles_lock; /* see above */
 	struct list_head handles;
 	struct rcu_head rcu;
@@ -143,6 +151,10 @@ struct drm_fabric_region {
  * no reference; the page's zdd does. Who does not own the page looks under RCU
  * @dead: per page: a tombstone, its data is lost. Set by whoever holds the folio's lock, cleared
  * when the page is free; read by anybody
+ * @n_pages: as in struct drm_fabric_region, of this pagemap
+ * @buried: not the region's any more, and dead pages keep it
+ * @wanted: reclaim has asked for it
+ * @link: the shrinker's
  */
 struct fabric_pagemap {
 	struct drm_pagemap dpagemap;
@@ -150,6 +162,10 @@ struct fabric_pagemap {
 	struct drm_fabric_region *region;
 	struct fabric_alloc **pages;
 	unsigned long *dead;
+	atomic64_t n_pages;
+	bool buried;
+	bool wanted;
+	struct list_head link;
 	struct work_struct destroy_work;
 	struct rcu_head rcu;
 };
@@ -211,6 +227,7 @@ void *fabric_owner(void);
 
 /* device.c */
 struct drm_fabric_device *fabric_device_find(const char *name);
+struct drm_fabric_device *fabric_device_next(struct drm_fabric_device *prev);
 struct drm_fabric_device *fabric_device_by_file(struct file *file);
 struct drm_fabric_device *fabric_device_by_parent(struct device *parent);
 bool fabric_device_any_unreaching(struct drm_fabric_device *owner);
@@ -265,8 +282,11 @@ void fabric_region_remove(struct drm_fabric_region *region);
 void fabric_region_put(struct drm_fabric_region *region);
 
 /* pagemap.c */
-bool fabric_region_in_use(struct drm_fabric_region *region);
-void fabric_region_idle_work(struct work_struct *work);
+bool fabric_pagemap_in_use(struct fabric_pagemap *pm);
+const char *fabric_region_pagemap_state(struct drm_fabric_region *region);
+void fabric_region_give_up_pagemap(struct drm_fabric_region *region);
+int fabric_region_trim(struct drm_fabric_region *region);
+int fabric_trim(void);
 int fabric_region_use_pagemap(struct drm_fabric_region *region);
 void fabric_region_check_idle(struct drm_fabric_region *region);
 void fabric_region_drop_pagemap(struct drm_fabric_region *region);
@@ -287,6 +307,12 @@ static inline unsigned long fabric_page_index(struct fabric_pagemap *pm, struct 
 {
 	return page_to_pfn(page) - PHYS_PFN(pm->pgmap.range.start);
 }
+
+/* shrinker.c */
+void fabric_shrinker_add(struct fabric_pagemap *pm);
+void fabric_shrinker_remove(struct fabric_pagemap *pm);
+int fabric_shrinker_init(void);
+void fabric_shrinker_exit(void);
 
 /* alloc.c */
 struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabric_pagemap *pm,

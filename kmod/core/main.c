@@ -55,8 +55,24 @@ static ssize_t generation_show(const struct class *class, const struct class_att
 }
 static CLASS_ATTR_RO(generation);
 
+static ssize_t trim_store(const struct class *class, const struct class_attribute *attr,
+			  const char *buf, size_t len)
+{
+	bool on;
+	int err;
+
+	err = kstrtobool(buf, &on);
+	if (!err && !on)
+		err = -EINVAL;
+	if (!err)
+		err = fabric_trim();
+	return err ?: len;
+}
+static CLASS_ATTR_WO(trim);
+
 static struct attribute *fabric_class_attrs[] = {
 	&class_attr_generation.attr,
+	&class_attr_trim.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(fabric_class);
@@ -147,9 +163,12 @@ static int __init fabric_init(void)
 		err = -ENOMEM;
 		goto destroy_wq;
 	}
-	err = class_register(&fabric_class);
+	err = fabric_shrinker_init();
 	if (err)
 		goto destroy_evict_wq;
+	err = class_register(&fabric_class);
+	if (err)
+		goto exit_shrinker;
 	err = class_register(&fabric_group_class);
 	if (err)
 		goto unregister_class;
@@ -167,6 +186,8 @@ unregister_group_class:
 	class_unregister(&fabric_group_class);
 unregister_class:
 	class_unregister(&fabric_class);
+exit_shrinker:
+	fabric_shrinker_exit();
 destroy_evict_wq:
 	destroy_workqueue(fabric_evict_wq);
 destroy_wq:
@@ -180,6 +201,7 @@ static void __exit fabric_exit(void)
 	misc_deregister(&fabric_misc);
 	class_unregister(&fabric_group_class);
 	class_unregister(&fabric_class);
+	fabric_shrinker_exit();
 	destroy_workqueue(fabric_evict_wq);
 	/* Frees what the last pages left behind, then the RCU callbacks that this queues. */
 	destroy_workqueue(fabric_wq);

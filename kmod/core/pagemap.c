@@ -3,9 +3,13 @@
  * The struct pages that stand for a region's memory: from the first handle to the last reference.
  *
  * Struct pages cost 1.6 % of the memory that they describe, so there are none until somebody
- * opens a handle; they go idle_timeout_ms after the last reference. References are handles, pages
- * in use, and mappings by devices; all are counted here, not in drm_pagemap, because they are
- * published by kind.
+ * opens a handle; they go idle_timeout_ms after the last reference, or at once if an administrator
+ * or reclaim (shrinker.c) asks for them. References are handles, pages in use, and mappings by
+ * devices; all are counted here, not in drm_pagemap, because they are published by kind.
+ *
+ * A pagemap has gone for its region when region->pm is cleared: nobody refers to it then, it is
+ * dying, and that takes as long as memunmap takes. Or an eviction has left dead pages: such a
+ * pagemap is buried, and goes with the last of them. In its place there may be a new one by then.
  *
  * region->lock protects the life of region->pm. memremap and memunmap take the memory-hotplug
  * lock, so they run in workers only.
@@ -14,8 +18,16 @@
 #include <linux/hmm.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
 #include "fabric.h"
+
+/*
+ * How often a region's pagemap is made: so many at once, and then one in so long. Making one costs
+ * memory that nobody is charged for and a moment of the memory-hotplug lock.
+ */
+#define CREATION_BURST 8
+#define CREATION_INTERVAL (NSEC_PER_SEC / 4)
 
 /*
  * Which page frames belong to which pagemap. Looked up under RCU for frames that may be gone the
@@ -48,16 +60,33 @@ bool fabric_entry_is_dead(unsigned long hmm_pfn)
 	return pm && test_bit(pfn - PHYS_PFN(pm->pgmap.range.start), pm->dead);
 }
 
-bool fabric_region_in_use(struct drm_fabric_region *region)
+/* Does anything refer to it? Under RCU or its region's lock. */
+bool fabric_pagemap_in_use(struct fabric_pagemap *pm)
 {
-	return atomic_read(&region->n_handles) || atomic64_read(&region->n_pages) ||
+	struct drm_fabric_region *region = pm->region;
+
+	return atomic_read(&region->n_handles) || atomic64_read(&pm->n_pages) ||
 	       atomic64_read(&region->n_mappings);
 }
 
-/* A reference has gone: if it was the last, start the clock. Any context. */
+/* For people. Without the lock: a reader must not wait behind a memremap. */
+const char *fabric_region_pagemap_state(struct drm_fabric_region *region)
+{
+	struct fabric_pagemap *pm;
+
+	guard(rcu)();
+	pm = READ_ONCE(region->pm);
+	if (pm)
+		return fabric_pagemap_in_use(pm) ? "active" : "idle";
+	if (atomic64_read(&region->n_dead))
+		return "dead";
+	return atomic_read(&region->n_dying) || atomic_read(&region->n_buried) ? "idle" : "absent";
+}
+
+/* A reference has gone, perhaps the last one: start the clock. Any context. */
 void fabric_region_check_idle(struct drm_fabric_region *region)
 {
-	if (!fabric_region_in_use(region))
+	if (!atomic_read(&region->n_handles) && !atomic64_read(&region->n_mappings))
 		mod_delayed_work(fabric_wq, &region->idle_work,
 				 msecs_to_jiffies(READ_ONCE(region->idle_timeout_ms)));
 }
@@ -80,7 +109,9 @@ static void fabric_pagemap_destroy_work(struct work_struct *work)
 	mtree_erase(&pagemaps, PHYS_PFN(range.start));
 	memunmap_pages(&pm->pgmap);
 	release_mem_region(range.start, range_len(&range));
-	if (atomic_dec_and_test(&region->n_dying))
+	if (pm->buried)
+		atomic_dec(&region->n_buried);
+	else if (atomic_dec_and_test(&region->n_dying))
 		wake_up_var(&region->n_dying);
 	fabric_region_put(region);
 	call_rcu(&pm->rcu, fabric_pagemap_free_rcu);
@@ -141,8 +172,12 @@ static const struct drm_pagemap_ops fabric_pagemap_ops = {
 	.destroy = fabric_pagemap_destroy,
 };
 
+/* -ENOMEM, or what no user can do anything about. */
 static struct fabric_pagemap *fabric_pagemap_new(struct drm_fabric_region *region)
 {
+	/* Whoever asks for so much can be told that there is none: nobody is to die for it. */
+	const gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+	unsigned long n_pages = region->size >> PAGE_SHIFT;
 	struct fabric_pagemap *pm;
 	struct resource *res;
 	void *addr;
@@ -153,8 +188,9 @@ static struct fabric_pagemap *fabric_pagemap_new(struct drm_fabric_region *regio
 		return ERR_PTR(-ENOMEM);
 	INIT_WORK(&pm->destroy_work, fabric_pagemap_destroy_work);
 	pm->region = region;
-	pm->pages = kvcalloc(region->size >> PAGE_SHIFT, sizeof(*pm->pages), GFP_KERNEL);
-	pm->dead = kvcalloc(BITS_TO_LONGS(region->size >> PAGE_SHIFT), sizeof(long), GFP_KERNEL);
+	INIT_LIST_HEAD(&pm->link);
+	pm->pages = kvcalloc(n_pages, sizeof(*pm->pages), gfp);
+	pm->dead = kvcalloc(BITS_TO_LONGS(n_pages), sizeof(long), gfp);
 	if (!pm->pages || !pm->dead) {
 		err = -ENOMEM;
 		goto free_pm;
@@ -162,7 +198,8 @@ static struct fabric_pagemap *fabric_pagemap_new(struct drm_fabric_region *regio
 
 	res = request_free_mem_region(&iomem_resource, region->size, "drm_fabric");
 	if (IS_ERR(res)) {
-		err = PTR_ERR(res);
+		/* No room for so many page frame numbers. */
+		err = -ENOMEM;
 		goto free_pm;
 	}
 	pm->pgmap.type = MEMORY_DEVICE_PRIVATE;
@@ -185,6 +222,7 @@ static struct fabric_pagemap *fabric_pagemap_new(struct drm_fabric_region *regio
 	if (err)
 		goto erase_range;
 	kobject_get(&region->kobj);
+	atomic64_inc(&region->pagemap_creations);
 	return pm;
 
 erase_range:
@@ -212,60 +250,145 @@ static void pagemap_request_work(struct work_struct *work)
 	request->pm = fabric_pagemap_new(request->region);
 }
 
+/* Returns how long it is until the next pagemap may be made; 0: now, and that is counted. */
+static u64 fabric_region_take_turn(struct drm_fabric_region *region)
+{
+	const u64 ahead = (CREATION_BURST - 1) * CREATION_INTERVAL;
+	u64 now = ktime_get_ns(), due = max(region->creation_due_ns, now);
+
+	lockdep_assert_held(&region->lock);
+	if (due - now > ahead)
+		return due - now - ahead;
+	region->creation_due_ns = due + CREATION_INTERVAL;
+	return 0;
+}
+
+static int fabric_region_make_pagemap(struct drm_fabric_region *region)
+{
+	struct pagemap_request request = { .region = region };
+
+	lockdep_assert_held(&region->lock);
+	INIT_WORK_ONSTACK(&request.work, pagemap_request_work);
+	queue_work(fabric_evict_wq, &request.work);
+	flush_work(&request.work);
+	destroy_work_on_stack(&request.work);
+	if (IS_ERR(request.pm))
+		return PTR_ERR(request.pm);
+	WRITE_ONCE(region->pm, request.pm);
+	fabric_shrinker_add(request.pm);
+	return 0;
+}
+
 /**
  * fabric_region_use_pagemap() - make sure that a region has struct pages
  * @region: the region; the caller holds a reference that keeps the pagemap (a handle)
  *
- * Return: 0 or a negative errno.
+ * Takes the one that is there, also if it is idle. Waits if one was made too often of late, and
+ * until the one before has gone: never two of a region, but for dead pages.
+ *
+ * Return: 0; -EINTR; -ENOMEM.
  */
 int fabric_region_use_pagemap(struct drm_fabric_region *region)
 {
-	struct pagemap_request request = { .region = region };
+	u64 wait_ns;
+	int err;
 
-	if (mutex_lock_killable(&region->lock))
-		return -EINTR;
-	if (!region->pm) {
-		INIT_WORK_ONSTACK(&request.work, pagemap_request_work);
-		queue_work(fabric_evict_wq, &request.work);
-		flush_work(&request.work);
-		destroy_work_on_stack(&request.work);
-		if (!IS_ERR(request.pm))
-			region->pm = request.pm;
+	for (;;) {
+		if (wait_var_event_killable(&region->n_dying, !atomic_read(&region->n_dying)) ||
+		    mutex_lock_killable(&region->lock))
+			return -EINTR;
+		if (region->pm)
+			break;
+		wait_ns = 0;
+		if (!atomic_read(&region->n_dying)) {
+			wait_ns = fabric_region_take_turn(region);
+			if (!wait_ns)
+				break;
+		}
+		mutex_unlock(&region->lock);
+		if (wait_ns)
+			schedule_timeout_killable(nsecs_to_jiffies(wait_ns) + 1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
 	}
+	err = region->pm ? 0 : fabric_region_make_pagemap(region);
 	mutex_unlock(&region->lock);
-	return IS_ERR(request.pm) ? PTR_ERR(request.pm) : 0;
+	return err;
 }
 
+/* Nobody will use it any more. If it has pages, they are dead: it goes with them. */
 static void fabric_region_drop_pagemap_locked(struct drm_fabric_region *region)
 {
 	struct fabric_pagemap *pm = region->pm;
 
 	lockdep_assert_held(&region->lock);
-	if (!pm)
-		return;
-	atomic_inc(&region->n_dying);
-	region->pm = NULL;
+	fabric_shrinker_remove(pm);
+	pm->buried = atomic64_read(&pm->n_pages);
+	atomic_inc(pm->buried ? &region->n_buried : &region->n_dying);
+	WRITE_ONCE(region->pm, NULL);
 	drm_pagemap_put(&pm->dpagemap);
 }
 
-void fabric_region_idle_work(struct work_struct *work)
+/* The timer, or reclaim. */
+void fabric_region_give_up_pagemap(struct drm_fabric_region *region)
 {
-	struct drm_fabric_region *region =
-		container_of(work, struct drm_fabric_region, idle_work.work);
-
 	guard(mutex)(&region->lock);
-	if (!fabric_region_in_use(region))
+	if (!region->pm)
+		return;
+	WRITE_ONCE(region->pm->wanted, false);
+	if (!fabric_pagemap_in_use(region->pm))
 		fabric_region_drop_pagemap_locked(region);
 }
 
+/**
+ * fabric_region_trim() - give up an idle pagemap, and wait until it has gone
+ * @region: the region
+ *
+ * Return: 0, also if there is none; -EBUSY something refers to it; -EINTR it goes, or may go.
+ */
+int fabric_region_trim(struct drm_fabric_region *region)
+{
+	int err = 0;
+
+	if (mutex_lock_killable(&region->lock))
+		return -EINTR;
+	if (region->pm && fabric_pagemap_in_use(region->pm))
+		err = -EBUSY;
+	else if (region->pm)
+		fabric_region_drop_pagemap_locked(region);
+	else if (atomic64_read(&region->n_dead))
+		err = -EBUSY;
+	mutex_unlock(&region->lock);
+	if (!err && wait_var_event_killable(&region->n_dying, !atomic_read(&region->n_dying)))
+		err = -EINTR;
+	return err;
+}
+
+/* The same for all regions. What is in use stays. */
+int fabric_trim(void)
+{
+	struct drm_fabric_device *fdev = NULL;
+	int err = 0;
+
+	while ((fdev = fabric_device_next(fdev))) {
+		for (unsigned int i = 0; i < fdev->n_regions && err != -EINTR; i++)
+			err = fabric_region_trim(fdev->regions[i]);
+		if (err == -EINTR) {
+			put_device(&fdev->dev);
+			return err;
+		}
+	}
+	return 0;
+}
+
 /*
- * Take the pagemap down now. The device takes no pages and has none. Returns when the struct
- * pages have gone, or when only dead pages keep them.
+ * Take the pagemap down now. The device takes no pages, and has none but dead ones. Returns when
+ * the struct pages have gone that no dead page keeps.
  */
 void fabric_region_drop_pagemap(struct drm_fabric_region *region)
 {
 	scoped_guard(mutex, &region->lock)
-		fabric_region_drop_pagemap_locked(region);
-	wait_var_event(&region->n_dying, !atomic_read(&region->n_dying) ||
-						 atomic64_read(&region->n_dead));
+		if (region->pm)
+			fabric_region_drop_pagemap_locked(region);
+	wait_var_event(&region->n_dying, !atomic_read(&region->n_dying));
 }

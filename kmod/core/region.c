@@ -59,20 +59,14 @@ FABRIC_REGION_FIGURE(dead_bytes, fabric_region_dead(region));
 FABRIC_REGION_FIGURE(pagemap_refs_handles, atomic_read(&region->n_handles));
 FABRIC_REGION_FIGURE(pagemap_refs_pages, atomic64_read(&region->n_pages));
 FABRIC_REGION_FIGURE(pagemap_refs_mappings, atomic64_read(&region->n_mappings));
+FABRIC_REGION_FIGURE(pagemap_creations, atomic64_read(&region->pagemap_creations));
 FABRIC_REGION_FIGURE(moved_in_bytes, atomic64_read(&region->moved_in_bytes));
 FABRIC_REGION_FIGURE(moved_out_bytes, atomic64_read(&region->moved_out_bytes));
 FABRIC_REGION_FIGURE(evicted_bytes, atomic64_read(&region->evicted_bytes));
 
 static ssize_t pagemap_state_show(struct drm_fabric_region *region, char *buf)
 {
-	const char *state = "absent";
-
-	/* Without the lock: a reader must not wait behind a memremap. */
-	if (!READ_ONCE(region->pm) && atomic64_read(&region->n_dead))
-		state = "dead";
-	else if (READ_ONCE(region->pm) || atomic_read(&region->n_dying))
-		state = fabric_region_in_use(region) ? "active" : "idle";
-	return sysfs_emit(buf, "%s\n", state);
+	return sysfs_emit(buf, "%s\n", fabric_region_pagemap_state(region));
 }
 FABRIC_REGION_ATTR_RO(pagemap_state);
 
@@ -97,6 +91,21 @@ static ssize_t idle_timeout_ms_store(struct drm_fabric_region *region, const cha
 static struct fabric_region_attribute region_attr_idle_timeout_ms =
 	__ATTR(idle_timeout_ms, 0644, idle_timeout_ms_show, idle_timeout_ms_store);
 
+static ssize_t trim_store(struct drm_fabric_region *region, const char *buf, size_t len)
+{
+	bool on;
+	int err;
+
+	err = kstrtobool(buf, &on);
+	if (!err && !on)
+		err = -EINVAL;
+	if (!err)
+		err = fabric_region_trim(region);
+	return err ?: len;
+}
+
+static struct fabric_region_attribute region_attr_trim = __ATTR(trim, 0200, NULL, trim_store);
+
 static ssize_t fabric_region_show(struct kobject *kobj, struct attribute *attr, char *buf)
 {
 	return container_of(attr, struct fabric_region_attribute, attr)
@@ -119,13 +128,31 @@ static struct attribute *fabric_region_attrs[] = {
 	&region_attr_pagemap_refs_handles.attr,
 	&region_attr_pagemap_refs_pages.attr,
 	&region_attr_pagemap_refs_mappings.attr,
+	&region_attr_pagemap_creations.attr,
 	&region_attr_idle_timeout_ms.attr,
+	&region_attr_trim.attr,
 	&region_attr_moved_in_bytes.attr,
 	&region_attr_moved_out_bytes.attr,
 	&region_attr_evicted_bytes.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(fabric_region);
+
+static void fabric_region_idle_work(struct work_struct *work)
+{
+	struct drm_fabric_region *region =
+		container_of(work, struct drm_fabric_region, idle_work.work);
+
+	fabric_region_give_up_pagemap(region);
+}
+
+static void fabric_region_reclaim_work(struct work_struct *work)
+{
+	struct drm_fabric_region *region =
+		container_of(work, struct drm_fabric_region, reclaim_work);
+
+	fabric_region_give_up_pagemap(region);
+}
 
 static void fabric_region_release(struct kobject *kobj)
 {
@@ -162,6 +189,7 @@ struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 	region->idle_timeout_ms = IDLE_TIMEOUT_MS;
 	mutex_init(&region->lock);
 	INIT_DELAYED_WORK(&region->idle_work, fabric_region_idle_work);
+	INIT_WORK(&region->reclaim_work, fabric_region_reclaim_work);
 	spin_lock_init(&region->handles_lock);
 	INIT_LIST_HEAD(&region->handles);
 	err = kobject_init_and_add(&region->kobj, &fabric_region_ktype, fdev->regions_dir, "%s",
@@ -177,6 +205,7 @@ struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 void fabric_region_remove(struct drm_fabric_region *region)
 {
 	disable_delayed_work_sync(&region->idle_work);
+	disable_work_sync(&region->reclaim_work);
 	kobject_del(&region->kobj);
 }
 
