@@ -207,9 +207,12 @@ int fabric_device_drain(struct drm_fabric_device *fdev, unsigned int notice_ms, 
 	scoped_guard(mutex, &fdev->state_lock) {
 		if (fdev->leaving)
 			return -ENODEV;
+		if (fdev->asleep)
+			return -EBUSY;
 		if (fdev->state != DRM_FABRIC_STATE_ONLINE)
 			return -EALREADY;
 		fabric_device_drain_locked(fdev, DRM_FABRIC_REASON_ADMIN, notice_ms);
+		fdev->evict_at_deadline = evict && notice_ms;
 		if (evict && !notice_ms)
 			fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_ADMIN);
 		else if (evict)
@@ -221,13 +224,8 @@ int fabric_device_drain(struct drm_fabric_device *fdev, unsigned int notice_ms, 
 	return 0;
 }
 
-int fabric_device_cancel(struct drm_fabric_device *fdev)
+static void fabric_device_cancel_locked(struct drm_fabric_device *fdev)
 {
-	guard(mutex)(&fdev->state_lock);
-	if (fdev->leaving || fdev->unbinding)
-		return -ENODEV;
-	if (fdev->state == DRM_FABRIC_STATE_ONLINE)
-		return -EALREADY;
 	WRITE_ONCE(fdev->unbind_wanted, false);
 	WRITE_ONCE(fdev->n_cancels, fdev->n_cancels + 1);
 	WRITE_ONCE(fdev->abandoned, false);
@@ -236,7 +234,60 @@ int fabric_device_cancel(struct drm_fabric_device *fdev)
 	fabric_device_set_state(fdev, DRM_FABRIC_STATE_ONLINE);
 	fabric_device_post(fdev, DRM_FABRIC_EVENT_CANCELLED, 0, 0);
 	fdev->reason = DRM_FABRIC_REASON_NONE;
+}
+
+int fabric_device_cancel(struct drm_fabric_device *fdev)
+{
+	guard(mutex)(&fdev->state_lock);
+	if (fdev->leaving || fdev->unbinding)
+		return -ENODEV;
+	if (fdev->asleep)
+		return -EBUSY;
+	if (fdev->state == DRM_FABRIC_STATE_ONLINE)
+		return -EALREADY;
+	fabric_device_cancel_locked(fdev);
 	return 0;
+}
+
+/* The machine goes to sleep: everything home, until fabric_device_wake(). */
+void fabric_device_sleep(struct drm_fabric_device *fdev)
+{
+	guard(mutex)(&fdev->state_lock);
+	fdev->asleep = true;
+	/* What is on its way already goes on. */
+	if (fdev->state != DRM_FABRIC_STATE_ONLINE && fdev->state != DRM_FABRIC_STATE_DRAINING)
+		return;
+	fdev->wake_state = fdev->state;
+	fdev->wake_reason = fdev->reason;
+	fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_SUSPEND);
+}
+
+/* Back to where it was, but for one that the driver takes away meanwhile. */
+void fabric_device_wake(struct drm_fabric_device *fdev)
+{
+	int state;
+	u64 now;
+
+	guard(mutex)(&fdev->state_lock);
+	state = fdev->wake_state;
+	fdev->asleep = false;
+	fdev->wake_state = 0;
+	if (!state || fdev->leaving)
+		return;
+	if (state == DRM_FABRIC_STATE_ONLINE) {
+		fabric_device_cancel_locked(fdev);
+		return;
+	}
+	fdev->reason = fdev->wake_reason;
+	fabric_device_set_state(fdev, DRM_FABRIC_STATE_DRAINING);
+	fabric_device_post(fdev, DRM_FABRIC_EVENT_DRAINING, fdev->deadline_ns,
+			   fabric_device_resident(fdev));
+	if (!fdev->evict_at_deadline)
+		return;
+	now = ktime_get_ns();
+	mod_delayed_work(fabric_evict_wq, &fdev->deadline_work,
+			 nsecs_to_jiffies(fdev->deadline_ns > now ? fdev->deadline_ns - now : 0) +
+				 1);
 }
 
 /* What resists becomes dead pages: the evictor goes on with that. */
@@ -254,6 +305,8 @@ int fabric_device_evict(struct drm_fabric_device *fdev)
 	guard(mutex)(&fdev->state_lock);
 	if (fdev->leaving)
 		return -ENODEV;
+	if (fdev->asleep)
+		return -EBUSY;
 	if (fdev->state == DRM_FABRIC_STATE_EVICTING || fdev->state == DRM_FABRIC_STATE_OFFLINE)
 		return -EALREADY;
 	fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_ADMIN);
@@ -265,6 +318,8 @@ int fabric_device_unbind(struct drm_fabric_device *fdev)
 	guard(mutex)(&fdev->state_lock);
 	if (fdev->leaving || fdev->unbinding)
 		return -ENODEV;
+	if (fdev->asleep)
+		return -EBUSY;
 	if (fdev->unbind_wanted)
 		return -EALREADY;
 	fdev->unbind_wanted = true;
@@ -401,7 +456,7 @@ static ssize_t handles_show(struct device *dev, struct device_attribute *attr, c
 }
 static DEVICE_ATTR_RO(handles);
 
-static ssize_t evict_blocked_show(struct device *dev, struct device_attribute *attr, char *buf)
+const char *fabric_blocked_name(struct drm_fabric_device *fdev)
 {
 	static const char *const names[] = {
 		[FABRIC_BLOCKED_NONE] = "none",
@@ -410,7 +465,12 @@ static ssize_t evict_blocked_show(struct device *dev, struct device_attribute *a
 		[FABRIC_BLOCKED_COPY] = "copy",
 	};
 
-	return sysfs_emit(buf, "%s\n", names[READ_ONCE(to_fabric_device(dev)->blocked)]);
+	return names[READ_ONCE(fdev->blocked)];
+}
+
+static ssize_t evict_blocked_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", fabric_blocked_name(to_fabric_device(dev)));
 }
 static DEVICE_ATTR_RO(evict_blocked);
 
@@ -665,8 +725,14 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
 		goto erase_parent;
 
 	list_add_tail(&fdev->link, &fabric_devices);
-	scoped_guard(mutex, &fdev->state_lock)
+	scoped_guard(mutex, &fdev->state_lock) {
 		WRITE_ONCE(fdev->leaving, false);
+		if (fabric_asleep) {
+			fdev->asleep = true;
+			fdev->wake_state = DRM_FABRIC_STATE_ONLINE;
+			WRITE_ONCE(fdev->state, DRM_FABRIC_STATE_OFFLINE);
+		}
+	}
 	fabric_groups_update();
 	dev_set_uevent_suppress(&fdev->dev, false);
 	kobject_uevent(&fdev->dev.kobj, KOBJ_ADD);

@@ -54,7 +54,11 @@ enum fabric_blocked {
  * @blocked: enum fabric_blocked
  * @reason: enum drm_fabric_event_reason: who began what leads from online
  * @deadline_ns: of the notice, CLOCK_MONOTONIC; 0 = none; under @state_lock
+ * @evict_at_deadline: begin to evict then
  * @abandoned: what does not go home is given up; under @state_lock
+ * @asleep: the machine sleeps, or is about to: no administrator changes the state
+ * @wake_state: the state to go back to then; 0: it stays as it is
+ * @wake_reason: the @reason that goes with that
  * @evict_work: takes everything home
  * @deadline_work: begins that when the notice is over
  * @unbind_work: unbinds the driver
@@ -85,7 +89,11 @@ struct drm_fabric_device {
 	int blocked;
 	int reason;
 	u64 deadline_ns;
+	bool evict_at_deadline;
 	bool abandoned;
+	bool asleep;
+	int wake_state;
+	int wake_reason;
 	struct work_struct evict_work;
 	struct delayed_work deadline_work;
 	struct work_struct unbind_work;
@@ -240,10 +248,13 @@ int fabric_device_cancel(struct drm_fabric_device *fdev);
 int fabric_device_evict(struct drm_fabric_device *fdev);
 int fabric_device_unbind(struct drm_fabric_device *fdev);
 int fabric_device_abandon(struct drm_fabric_device *fdev);
+void fabric_device_sleep(struct drm_fabric_device *fdev);
+void fabric_device_wake(struct drm_fabric_device *fdev);
 u64 fabric_device_resident(struct drm_fabric_device *fdev);
 u64 fabric_device_dead(struct drm_fabric_device *fdev);
 bool fabric_device_evict_wanted(struct drm_fabric_device *fdev);
 const char *fabric_state_name(int state);
+const char *fabric_blocked_name(struct drm_fabric_device *fdev);
 void fabric_names_free(void);
 
 static inline struct drm_fabric_device *to_fabric_device(struct device *dev)
@@ -370,6 +381,11 @@ int fabric_handle_open(struct drm_fabric_open_devmem *args, void __user *argp);
 void fabric_handle_put(struct fabric_handle *handle);
 /* @event: type and what goes with it; the rest is filled in for each handle. */
 void fabric_handles_post(struct drm_fabric_region *region, const struct drm_fabric_event *event);
+
+/* power.c */
+extern unsigned int fabric_asleep;
+int fabric_power_init(void);
+void fabric_power_exit(void);
 
 /* admin.c */
 extern struct miscdevice fabric_admin_misc;

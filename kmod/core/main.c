@@ -9,7 +9,8 @@
  * (link.c, group.c), gives regions struct pages when somebody first wants to place memory there
  * (pagemap.c), moves memory in (migrate.c, alloc.c, copy.c), lets the CPU and the evictor move it
  * out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c). Programs hold handles
- * on regions (handle.c); administrators take devices away (admin.c, device.c).
+ * on regions (handle.c); administrators take devices away (admin.c, device.c), and so does the
+ * machine when it goes to sleep (power.c).
  *
  * DOC: Locking
  *
@@ -178,8 +179,13 @@ static int __init fabric_init(void)
 	err = misc_register(&fabric_admin_misc);
 	if (err)
 		goto deregister_misc;
+	err = fabric_power_init();
+	if (err)
+		goto deregister_admin_misc;
 	return 0;
 
+deregister_admin_misc:
+	misc_deregister(&fabric_admin_misc);
 deregister_misc:
 	misc_deregister(&fabric_misc);
 unregister_group_class:
@@ -197,6 +203,7 @@ destroy_wq:
 
 static void __exit fabric_exit(void)
 {
+	fabric_power_exit();
 	misc_deregister(&fabric_admin_misc);
 	misc_deregister(&fabric_misc);
 	class_unregister(&fabric_group_class);

@@ -336,8 +336,9 @@ struct drm_fabric_event {
  * ends; pages that can go home still do. A page once dead stays dead, also after CANCEL.
  *
  * Errors: -EINVAL malformed; -ENODEV no such device; -EALREADY it is in that state (ABANDON: it is
- * not evicting); -ETIMEDOUT not done yet, goes on; -EINTR likewise; -ECANCELED somebody called it
- * off meanwhile.
+ * not evicting); -EBUSY the machine is going to sleep or has not yet woken up: afterwards the device
+ * is as it was before (not ABANDON); -ETIMEDOUT not done yet, goes on; -EINTR likewise; -ECANCELED
+ * somebody called it off meanwhile.
  */
 struct drm_fabric_admin_device {
 	__u32 flags;

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Sleep: before tasks freeze all memory is at home, or the machine stays awake.
+ *
+ * VRAM does not survive sleep, and behind the freezer nobody could bring it home: an eviction
+ * takes processes' locks. So the notifier that runs before the freezer evicts every device, as an
+ * administrator would, and waits. It refuses, with the reason in the log, if that takes too long;
+ * for whoever gets no memory it does not wait that long. When the machine is awake again, or has
+ * never slept, every device goes back to where it was; until then nobody moves one.
+ *
+ * fabric_asleep is under fabric_registry, drm_fabric_device.asleep under state_lock.
+ */
+#include <linux/module.h>
+#include <linux/suspend.h>
+
+#include "fabric.h"
+
+/* So long nothing goes home for want of memory before that is final. */
+#define MEMORY_PATIENCE (3 * HZ)
+
+static unsigned int suspend_timeout_ms = 20000;
+module_param(suspend_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(suspend_timeout_ms,
+		 "Sleep is refused if memory on devices has not come home after that time");
+
+/*
+ * Sleeps that have been prepared and not been called off: one, but for a snapshot device that is
+ * kept open meanwhile. Whoever joins now joins asleep.
+ */
+unsigned int fabric_asleep;
+
+static bool fabric_power_is_home(struct drm_fabric_device *fdev)
+{
+	return READ_ONCE(fdev->state) == DRM_FABRIC_STATE_OFFLINE;
+}
+
+/* One that is not at home, counted, or NULL. */
+static struct drm_fabric_device *fabric_power_next(void)
+{
+	struct drm_fabric_device *fdev;
+
+	guard(mutex)(&fabric_registry);
+	list_for_each_entry(fdev, &fabric_devices, link)
+		if (!fabric_power_is_home(fdev))
+			return to_fabric_device(get_device(&fdev->dev));
+	return NULL;
+}
+
+/* What is seen of a device from one look to the next. */
+struct power_progress {
+	unsigned long slot;
+	u64 resident;
+	unsigned long since;
+};
+
+static bool fabric_power_is_stuck(struct drm_fabric_device *fdev, struct power_progress *progress)
+{
+	u64 resident = fabric_device_resident(fdev);
+
+	if (READ_ONCE(fdev->blocked) != FABRIC_BLOCKED_MEMORY ||
+	    fdev->slot != progress->slot || resident < progress->resident) {
+		progress->slot = fdev->slot;
+		progress->resident = resident;
+		progress->since = jiffies;
+	}
+	return time_after(jiffies, progress->since + MEMORY_PATIENCE);
+}
+
+/* 0: all memory is at home. -EBUSY, -EINTR: some is not. */
+static int fabric_power_wait(void)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(READ_ONCE(suspend_timeout_ms));
+	struct power_progress progress = { .since = jiffies };
+	struct drm_fabric_device *fdev;
+	long left = 0;
+	int err = 0;
+
+	while (!err && (fdev = fabric_power_next())) {
+		if (time_after(jiffies, deadline) || fabric_power_is_stuck(fdev, &progress))
+			err = -EBUSY;
+		else
+			left = wait_event_killable_timeout(fdev->waitq, fabric_power_is_home(fdev),
+							   HZ / 20);
+		if (left < 0)
+			err = -EINTR;
+		put_device(&fdev->dev);
+	}
+	return err;
+}
+
+static void fabric_power_complain(void)
+{
+	struct drm_fabric_device *fdev;
+
+	guard(mutex)(&fabric_registry);
+	list_for_each_entry(fdev, &fabric_devices, link)
+		if (!fabric_power_is_home(fdev))
+			dev_err(&fdev->dev,
+				"no sleep: %llu bytes are still on the device, evict_blocked %s\n",
+				fabric_device_resident(fdev), fabric_blocked_name(fdev));
+}
+
+static void fabric_power_wake(void)
+{
+	struct drm_fabric_device *fdev;
+
+	guard(mutex)(&fabric_registry);
+	/* The module may have come in between. */
+	if (!fabric_asleep || --fabric_asleep)
+		return;
+	list_for_each_entry(fdev, &fabric_devices, link)
+		fabric_device_wake(fdev);
+}
+
+static int fabric_power_sleep(void)
+{
+	struct drm_fabric_device *fdev;
+	int err;
+
+	scoped_guard(mutex, &fabric_registry) {
+		fabric_asleep++;
+		list_for_each_entry(fdev, &fabric_devices, link)
+			fabric_device_sleep(fdev);
+	}
+	err = fabric_power_wait();
+	if (err) {
+		fabric_power_complain();
+		fabric_power_wake();
+	}
+	return err;
+}
+
+static int fabric_power_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	switch (action) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		return notifier_from_errno(fabric_power_sleep());
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
+		fabric_power_wake();
+		return NOTIFY_OK;
+	default:
+		return NOTIFY_DONE;
+	}
+}
+
+static struct notifier_block fabric_power_nb = {
+	.notifier_call = fabric_power_notify,
+};
+
+int fabric_power_init(void)
+{
+	return register_pm_notifier(&fabric_power_nb);
+}
+
+void fabric_power_exit(void)
+{
+	unregister_pm_notifier(&fabric_power_nb);
+}
