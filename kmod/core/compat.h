@@ -23,6 +23,12 @@ static inline int compat_gpusvm_init(struct drm_gpusvm *svm, const char *name,
 			       n_chunk_sizes);
 }
 
+/* Its notifier_lock, and nothing else. */
+static inline int compat_gpusvm_init_lock(struct drm_gpusvm *svm)
+{
+	return drm_gpusvm_init(svm, "drm_fabric", NULL, 0, 0, 0, NULL, NULL, 0);
+}
+
 static inline void compat_gpusvm_init_pages(struct drm_gpusvm_pages *pages,
 					    struct drm_device *drm)
 {
@@ -50,6 +56,11 @@ static inline int compat_gpusvm_init(struct drm_gpusvm *svm, const char *name,
 {
 	return drm_gpusvm_init(svm, name, drm, mm, 0, TASK_SIZE, notifier_size, ops, chunk_sizes,
 			       n_chunk_sizes);
+}
+
+static inline int compat_gpusvm_init_lock(struct drm_gpusvm *svm)
+{
+	return drm_gpusvm_init(svm, "drm_fabric", NULL, NULL, 0, 0, 0, NULL, NULL, 0);
 }
 
 static inline void compat_gpusvm_init_pages(struct drm_gpusvm_pages *pages,

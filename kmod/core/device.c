@@ -631,6 +631,13 @@ bool fabric_device_any_unreaching(struct drm_fabric_device *owner)
 	return false;
 }
 
+void fabric_device_init_locks(struct drm_fabric_device *fdev)
+{
+	mutex_init(&fdev->state_lock);
+	init_rwsem(&fdev->users);
+	mutex_init(&fdev->vms_lock);
+}
+
 static struct drm_fabric_device *
 fabric_device_alloc(struct drm_device *drm, const struct drm_fabric_device_ops *ops, void *priv)
 {
@@ -653,13 +660,11 @@ fabric_device_alloc(struct drm_device *drm, const struct drm_fabric_device_ops *
 	fdev->leaving = true;
 	INIT_LIST_HEAD(&fdev->link);
 	xa_init(&fdev->links);
-	mutex_init(&fdev->state_lock);
-	init_rwsem(&fdev->users);
+	fabric_device_init_locks(fdev);
 	INIT_WORK(&fdev->evict_work, fabric_device_evict_work);
 	INIT_DELAYED_WORK(&fdev->deadline_work, fabric_device_deadline_work);
 	INIT_WORK(&fdev->unbind_work, fabric_device_unbind_work);
 	init_waitqueue_head(&fdev->waitq);
-	mutex_init(&fdev->vms_lock);
 	INIT_LIST_HEAD(&fdev->vms);
 	return fdev;
 }

@@ -233,7 +233,11 @@ u64 fabric_generation_bump(void);
 /* The owner of all fabric pages: one for the fabric, reachability is decided by pairs. */
 void *fabric_owner(void);
 
+/* lockdep.c */
+int fabric_lockdep_init(void);
+
 /* device.c */
+void fabric_device_init_locks(struct drm_fabric_device *fdev);
 struct drm_fabric_device *fabric_device_find(const char *name);
 struct drm_fabric_device *fabric_device_next(struct drm_fabric_device *prev);
 struct drm_fabric_device *fabric_device_by_file(struct file *file);
@@ -289,6 +293,7 @@ static inline u64 fabric_region_dead(struct drm_fabric_region *region)
 /* region.c */
 struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 					       const struct drm_fabric_region_desc *desc);
+void fabric_region_init_lock(struct drm_fabric_region *region);
 void fabric_region_remove(struct drm_fabric_region *region);
 void fabric_region_put(struct drm_fabric_region *region);
 
@@ -324,6 +329,7 @@ void fabric_shrinker_add(struct fabric_pagemap *pm);
 void fabric_shrinker_remove(struct fabric_pagemap *pm);
 int fabric_shrinker_init(void);
 void fabric_shrinker_exit(void);
+void fabric_shrinker_lockdep(void);
 
 /* alloc.c */
 struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabric_pagemap *pm,
@@ -359,6 +365,7 @@ int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, un
 bool fabric_region_evict(struct drm_fabric_region *region, bool patient, bool bury);
 
 /* vm.c */
+void fabric_vm_init_locks(struct drm_fabric_vm *vm);
 void fabric_vms_kill(struct drm_fabric_device *fdev);
 void fabric_vms_revoke(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
 

@@ -14,9 +14,8 @@
  *
  * DOC: Locking
  *
- * The order is in <drm/drm_fabric.h>. Inside the core: fabric_registry -> state_lock ->
- * region->lock; drm_fabric_device.users (read) -> mmap_lock. The maple tree of pagemaps and the
- * pair table are read under RCU.
+ * The order is in <drm/drm_fabric.h>; lockdep.c shows it to lockdep. The maple tree of pagemaps and
+ * the pair table are read under RCU.
  */
 #include <linux/compat.h>
 #include <linux/fs.h>
@@ -154,6 +153,9 @@ static int __init fabric_init(void)
 {
 	int err;
 
+	err = fabric_lockdep_init();
+	if (err)
+		return err;
 	/* Frees pages and pagemaps on behalf of reclaim. */
 	fabric_wq = alloc_workqueue("drm_fabric", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!fabric_wq)

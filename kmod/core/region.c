@@ -170,6 +170,11 @@ static const struct kobj_type fabric_region_ktype = {
 	.default_groups = fabric_region_groups,
 };
 
+void fabric_region_init_lock(struct drm_fabric_region *region)
+{
+	mutex_init(&region->lock);
+}
+
 struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 					       const struct drm_fabric_region_desc *desc)
 {
@@ -187,7 +192,7 @@ struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 	region->phys = desc->phys;
 	region->size = desc->size;
 	region->idle_timeout_ms = IDLE_TIMEOUT_MS;
-	mutex_init(&region->lock);
+	fabric_region_init_lock(region);
 	INIT_DELAYED_WORK(&region->idle_work, fabric_region_idle_work);
 	INIT_WORK(&region->reclaim_work, fabric_region_reclaim_work);
 	spin_lock_init(&region->handles_lock);

@@ -10,6 +10,7 @@
  * The lock is taken in reclaim: nothing is allocated under it.
  */
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/shrinker.h>
 
 #include "fabric.h"
@@ -75,6 +76,14 @@ static unsigned long fabric_shrinker_scan(struct shrinker *s, struct shrink_cont
 		return SHRINK_STOP;
 	sc->nr_scanned = n;
 	return n;
+}
+
+/* See lockdep.c. */
+void fabric_shrinker_lockdep(void)
+{
+	fs_reclaim_acquire(GFP_KERNEL);
+	might_lock(&pagemaps_lock);
+	fs_reclaim_release(GFP_KERNEL);
 }
 
 int fabric_shrinker_init(void)

@@ -192,6 +192,12 @@ static void fabric_vm_collect(struct drm_fabric_vm *vm)
 	}
 }
 
+void fabric_vm_init_locks(struct drm_fabric_vm *vm)
+{
+	mutex_init(&vm->lock);
+	spin_lock_init(&vm->gc_lock);
+}
+
 int drm_fabric_vm_init(struct drm_fabric_vm *vm, struct drm_fabric_device *fdev,
 		       const struct drm_fabric_vm_ops *ops)
 {
@@ -207,9 +213,8 @@ int drm_fabric_vm_init(struct drm_fabric_vm *vm, struct drm_fabric_device *fdev,
 				 ARRAY_SIZE(fabric_chunk_sizes));
 	if (err)
 		goto end_use;
-	mutex_init(&vm->lock);
+	fabric_vm_init_locks(vm);
 	drm_gpusvm_driver_set_lock(&vm->svm, &vm->lock);
-	spin_lock_init(&vm->gc_lock);
 	INIT_LIST_HEAD(&vm->gc_list);
 	vm->ops = ops;
 	get_device(&fdev->dev);

@@ -13,14 +13,22 @@
  * From the outside in. Nothing may be taken against this order.
  *
  *	drm_fabric_registry (mutex: the set of devices, links, groups)
- *	  drm_fabric_device.state_lock (mutex)
- *	  region->lock (mutex: the pagemap's life)
- *	drm_fabric_vm.lock (mutex: ranges of one address space)
- *	  mmap_lock of the mirrored mm (read; taken inside the helpers)
- *	    page locks
- *	      the driver's copy engine: progresses without memory that waits for reclaim
- *	  drm_gpusvm.notifier_lock (read: commit; write: invalidation, also from reclaim)
- *	    the driver's page-table lock
+ *	  drm_fabric_device.users (rwsem; read: puts pages on the device; write: waits for these)
+ *	    drm_fabric_device.state_lock (mutex)
+ *	      region->lock (mutex: the pagemap's life; memremap waits behind it, in a worker)
+ *	      region->handles_lock (spinlock), the lock of a handle's events inside it
+ *	    drm_fabric_device.vms_lock (mutex: the device's address spaces)
+ *	      drm_fabric_vm.lock (mutex: ranges of one address space)
+ *	        mmap_lock of the mirrored mm (read; taken inside the helpers)
+ *	          page locks
+ *	            the driver's copy engine: progresses without memory that waits for reclaim
+ *	          reclaim: whatever is above may be held by who waits for memory, nothing below
+ *	            drm_gpusvm.notifier_lock (read: commit; write: invalidation, also from reclaim)
+ *	              drm_fabric_vm.gc_lock (spinlock), the driver's page-table lock
+ *	            the shrinker's list of pagemaps (spinlock)
+ *
+ * state_lock and vms_lock are not held together, nor are region->lock and what is below vms_lock.
+ * Spinlocks of the core have nothing inside but wait queues and what queues work.
  *
  * The pair table is read without locks (RCU): it is consulted under notifier_lock.
  */
