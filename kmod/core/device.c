@@ -114,6 +114,20 @@ void fabric_device_changed(struct drm_fabric_device *fdev)
 	kobject_uevent(&fdev->dev.kobj, KOBJ_CHANGE);
 }
 
+/* Tell of all devices that are marked, each once, now that everything fits together. */
+void fabric_devices_tell(void)
+{
+	struct drm_fabric_device *fdev;
+
+	lockdep_assert_held(&fabric_registry);
+	list_for_each_entry(fdev, &fabric_devices, link) {
+		if (!fdev->changed)
+			continue;
+		fdev->changed = false;
+		fabric_device_changed(fdev);
+	}
+}
+
 static void fabric_device_set_state(struct drm_fabric_device *fdev, int state)
 {
 	lockdep_assert_held(&fdev->state_lock);
@@ -138,7 +152,8 @@ static void fabric_device_post(struct drm_fabric_device *fdev, u32 type, u64 dea
 		fabric_handles_post(fdev->regions[i], &event);
 }
 
-static void fabric_device_flush_users(struct drm_fabric_device *fdev)
+/* Returns when whoever is at work has seen what was written before. */
+void fabric_device_flush_users(struct drm_fabric_device *fdev)
 {
 	down_write(&fdev->users);
 	up_write(&fdev->users);
@@ -726,8 +741,10 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
 	if (err)
 		goto remove_regions;
 	err = fabric_links_add(fdev);
-	if (err)
+	if (err) {
+		fabric_devices_tell();
 		goto erase_parent;
+	}
 
 	list_add_tail(&fdev->link, &fabric_devices);
 	scoped_guard(mutex, &fdev->state_lock) {
@@ -739,6 +756,7 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
 		}
 	}
 	fabric_groups_update();
+	fabric_devices_tell();
 	dev_set_uevent_suppress(&fdev->dev, false);
 	kobject_uevent(&fdev->dev.kobj, KOBJ_ADD);
 	return fdev;
@@ -780,6 +798,7 @@ void drm_fabric_device_unregister(struct drm_fabric_device *fdev)
 		list_del_init(&fdev->link);
 		fabric_links_remove(fdev);
 		fabric_groups_update();
+		fabric_devices_tell();
 		xa_erase(&by_parent, (unsigned long)fdev->dev.parent);
 		fabric_generation_bump();
 	}

@@ -40,6 +40,8 @@ enum fabric_blocked {
  * @slot: key of this device in others' @links
  * @generation: of the last change here
  * @link: in fabric_devices, under fabric_registry
+ * @changed: something about it or its links or groups is new, and nobody has been told; under
+ * fabric_registry
  * @links: fabric_link by the owner's slot; written under fabric_registry, read under RCU
  * @state_lock: protects @state, @leaving and what goes with a change; inside fabric_registry
  * @state: enum drm_fabric_state
@@ -74,6 +76,7 @@ struct drm_fabric_device {
 	unsigned long slot;
 	u64 generation;
 	struct list_head link;
+	bool changed;
 	struct xarray links;
 	struct kobject *links_dir;
 	struct kobject *regions_dir;
@@ -245,6 +248,8 @@ struct drm_fabric_device *fabric_device_by_parent(struct device *parent);
 bool fabric_device_any_unreaching(struct drm_fabric_device *owner);
 int fabric_device_uevent(const struct device *dev, struct kobj_uevent_env *env);
 void fabric_device_changed(struct drm_fabric_device *fdev);
+void fabric_devices_tell(void);
+void fabric_device_flush_users(struct drm_fabric_device *fdev);
 int fabric_device_begin_use(struct drm_fabric_device *fdev);
 void fabric_device_end_use(struct drm_fabric_device *fdev);
 int fabric_device_drain(struct drm_fabric_device *fdev, unsigned int notice_ms, bool evict);

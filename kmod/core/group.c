@@ -2,8 +2,8 @@
 /*
  * Groups: connected components of devices whose links of one type are up in both directions.
  *
- * Worked out afresh whenever a device comes or goes, and named after what is in them, so that the
- * order in which devices came does not show. Under fabric_registry.
+ * Worked out afresh whenever a device comes or goes or a link changes, and named after what is in
+ * them, so that the order in which devices came does not show. Under fabric_registry.
  */
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -88,6 +88,23 @@ static bool linked(struct drm_fabric_device *a, struct drm_fabric_device *b,
 	return ab && ba && ab->type == type && ba->type == type && ab->up && ba->up;
 }
 
+/* Devices of a group that is not what it was. */
+static void mark_members(const char *members)
+{
+	struct drm_fabric_device *fdev;
+
+	list_for_each_entry(fdev, &fabric_devices, link) {
+		const char *name = dev_name(&fdev->dev), *at = members;
+		size_t len = strlen(name);
+
+		while ((at = strstr(at, name))) {
+			if ((at == members || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+				fdev->changed = true;
+			at += len;
+		}
+	}
+}
+
 /*
  * The group of that name becomes, or stays, one of @members. Takes @members over.
  * Return: 1 if that is new, 0 if not, or a negative errno.
@@ -108,6 +125,7 @@ static int fabric_group_publish(enum drm_fabric_link_type type, const char *lowe
 			kfree(members);
 			return 0;
 		}
+		mark_members(group->members);
 		kfree(group->members);
 		group->members = members;
 		group->n_devices = n_devices;
@@ -201,11 +219,12 @@ static int fabric_groups_of_type(struct drm_fabric_device **devs, unsigned int n
 		if (err < 0)
 			return err;
 		for (unsigned int j = 0; err && j < n_members; j++)
-			fabric_device_changed(members[j]);
+			members[j]->changed = true;
 	}
 	return 0;
 }
 
+/* Marks members of groups that come, go or change: fabric_devices_tell() is due. */
 void fabric_groups_update(void)
 {
 	struct drm_fabric_device *fdev, **devs, **members;
@@ -239,6 +258,7 @@ void fabric_groups_update(void)
 		if (group->seen)
 			continue;
 		list_del(&group->link);
+		mark_members(group->members);
 		device_unregister(&group->dev);
 	}
 free:

@@ -7,14 +7,32 @@
  * alone. There is one entry for each, also for pairs that cannot reach each other: it says why
  * not.
  *
- * Written under fabric_registry; looked up under RCU, also with notifier_lock held.
+ * The table is written under fabric_registry and looked up under RCU, also with notifier_lock held.
+ *
+ * DOC: A link that goes down
+ *
+ * Nobody may use the owner's memory through it when revoke_peer() is called, and nothing that was
+ * planned before may be carried out afterwards, even if the link is up again by then. Whoever maps
+ * for an accessor looks at fabric_link.up and uses the mapping inside one critical section that
+ * going down waits for:
+ *
+ * - a fault holds vm->lock from its first look to its commit, and fabric_vms_revoke() takes that
+ *   of every address space of the accessor;
+ * - populate, where the accessor's copy engine writes into the owner, holds the owner's users from
+ *   its first look to the end of the copy, and they are flushed;
+ * - a measurement is a work item that is waited for.
+ *
+ * So each of them is over, or begins when @up is false already: down and up in between cannot be
+ * missed, and no generation is needed to notice it. The evictor and CPU touches use no link. After
+ * a refusal nothing goes back by itself: faults do not move memory to a device, only populate
+ * does, so memory stays in system memory whatever the link does.
  */
 #include <linux/moduleparam.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/pci.h>
 #include <linux/sysfs.h>
 
-#include "fabric.h"
+#include "link.h"
 
 static bool host_bridge_links;
 module_param(host_bridge_links, bool, 0444);
@@ -25,16 +43,6 @@ static const char why_host_bridge[] =
 static const char why_acs[] = "access control (ACS) of the switch sends peer traffic to the root";
 static const char why_no_path[] =
 	"no common PCIe bridge, and the host bridge is not known to pass peer traffic";
-
-struct fabric_link {
-	struct kobject kobj;
-	struct drm_fabric_device *accessor;
-	struct drm_fabric_device *owner;
-	struct drm_fabric_link_desc desc;
-	unsigned int n_attached; /* regions of the owner that the accessor has a window on */
-	bool up;
-	struct rcu_head rcu;
-};
 
 static const char *const type_names[DRM_FABRIC_N_LINK_TYPES] = {
 	[DRM_FABRIC_LINK_NONE] = "none",
@@ -178,29 +186,75 @@ static struct fabric_link *to_fabric_link(struct kobject *kobj)
 	return container_of(kobj, struct fabric_link, kobj);
 }
 
-#define FABRIC_LINK_ATTR(_name, _offset)                              \
-	static struct fabric_link_attribute link_attr_##_name = {     \
-		.attr = { .name = __stringify(_name), .mode = 0444 }, \
-		.offset = _offset,                                    \
+#define FABRIC_LINK_ATTR(_name, _mode, _offset)                        \
+	static struct fabric_link_attribute link_attr_##_name = {      \
+		.attr = { .name = __stringify(_name), .mode = _mode }, \
+		.offset = _offset,                                     \
 	}
 
 #define FABRIC_LINK_FIGURE(_name, _field) \
-	FABRIC_LINK_ATTR(_name, offsetof(struct drm_fabric_link_desc, _field))
+	FABRIC_LINK_ATTR(_name, 0444, offsetof(struct drm_fabric_link_desc, _field))
 
-FABRIC_LINK_ATTR(type, 0);
-FABRIC_LINK_ATTR(state, 0);
-FABRIC_LINK_ATTR(why_not, 0);
-FABRIC_LINK_ATTR(provenance, 0);
+FABRIC_LINK_ATTR(type, 0444, 0);
+FABRIC_LINK_ATTR(state, 0444, 0);
+FABRIC_LINK_ATTR(why_not, 0444, 0);
+FABRIC_LINK_ATTR(provenance, 0444, 0);
 FABRIC_LINK_FIGURE(read_bandwidth, read_bandwidth_mbps);
 FABRIC_LINK_FIGURE(write_bandwidth, write_bandwidth_mbps);
 FABRIC_LINK_FIGURE(read_latency, read_latency_ns);
 FABRIC_LINK_FIGURE(write_latency, write_latency_ns);
 FABRIC_LINK_FIGURE(hops, hops);
+FABRIC_LINK_ATTR(measure, 0200, 0);
+FABRIC_LINK_ATTR(measure_state, 0444, 0);
+FABRIC_LINK_ATTR(measured_at_s, 0444, 0);
 
-static u32 fabric_link_figure(const struct fabric_link *link,
-			      const struct fabric_link_attribute *la)
+static struct attribute *fabric_link_attrs[] = {
+	&link_attr_type.attr,		&link_attr_state.attr,
+	&link_attr_why_not.attr,	&link_attr_provenance.attr,
+	&link_attr_read_bandwidth.attr, &link_attr_write_bandwidth.attr,
+	&link_attr_read_latency.attr,	&link_attr_write_latency.attr,
+	&link_attr_hops.attr,		&link_attr_measure.attr,
+	&link_attr_measure_state.attr,	&link_attr_measured_at_s.attr,
+	NULL,
+};
+
+/* What is published at a moment: all of one piece. */
+struct link_view {
+	struct drm_fabric_link_desc desc;
+	u64 measured_at_s;
+};
+
+static struct link_view fabric_link_view(struct fabric_link *link)
 {
-	return *(const u32 *)((const char *)&link->desc + la->offset);
+	struct link_view view;
+	unsigned int seq;
+
+	do {
+		seq = read_seqcount_begin(&link->seq);
+		view.desc = link->desc;
+		view.measured_at_s = link->measured_at_s;
+	} while (read_seqcount_retry(&link->seq, seq));
+	return view;
+}
+
+static u32 link_figure(const struct link_view *view, const struct fabric_link_attribute *la)
+{
+	return *(const u32 *)((const char *)&view->desc + la->offset);
+}
+
+/* Is there anything to say? What is unknown has no file. */
+static bool link_is_known(const struct link_view *view, const struct fabric_link_attribute *la)
+{
+	if (la == &link_attr_type || la == &link_attr_state || la == &link_attr_measure ||
+	    la == &link_attr_measure_state)
+		return true;
+	if (la == &link_attr_why_not)
+		return view->desc.why_not;
+	if (la == &link_attr_provenance)
+		return view->desc.provenance != DRM_FABRIC_PROVENANCE_NONE;
+	if (la == &link_attr_measured_at_s)
+		return view->measured_at_s;
+	return link_figure(view, la);
 }
 
 static ssize_t fabric_link_show(struct kobject *kobj, struct attribute *attr, char *buf)
@@ -213,42 +267,45 @@ static ssize_t fabric_link_show(struct kobject *kobj, struct attribute *attr, ch
 	};
 	struct fabric_link_attribute *la = container_of(attr, struct fabric_link_attribute, attr);
 	struct fabric_link *link = to_fabric_link(kobj);
+	struct link_view view = fabric_link_view(link);
 
+	/* It has just become unknown, and its file is about to go. */
+	if (!link_is_known(&view, la))
+		return -ENODATA;
 	if (la == &link_attr_type)
-		return sysfs_emit(buf, "%s\n", type_names[link->desc.type]);
+		return sysfs_emit(buf, "%s\n", type_names[view.desc.type]);
 	if (la == &link_attr_state)
-		return sysfs_emit(buf, "%s\n", READ_ONCE(link->up) ? "up" : "down");
+		return sysfs_emit(buf, "%s\n", view.desc.up ? "up" : "down");
 	if (la == &link_attr_why_not)
-		return sysfs_emit(buf, "%s\n", link->desc.why_not);
+		return sysfs_emit(buf, "%s\n", view.desc.why_not);
 	if (la == &link_attr_provenance)
-		return sysfs_emit(buf, "%s\n", provenances[link->desc.provenance]);
-	return sysfs_emit(buf, "%u\n", fabric_link_figure(link, la));
+		return sysfs_emit(buf, "%s\n", provenances[view.desc.provenance]);
+	if (la == &link_attr_measure_state)
+		return fabric_measure_emit_state(link, buf);
+	if (la == &link_attr_measured_at_s)
+		return sysfs_emit(buf, "%llu\n", view.measured_at_s);
+	return sysfs_emit(buf, "%u\n", link_figure(&view, la));
+}
+
+/* Of link_attr_measure. Waits for nothing that going down holds: that waits for this. */
+static ssize_t fabric_link_store(struct kobject *kobj, struct attribute *attr, const char *buf,
+				 size_t len)
+{
+	bool on;
+	int err;
+
+	err = kstrtobool(buf, &on);
+	if (!err && !on)
+		err = -EINVAL;
+	if (!err)
+		err = fabric_measure_begin(to_fabric_link(kobj));
+	return err ?: len;
 }
 
 static umode_t fabric_link_is_visible(struct kobject *kobj, struct attribute *attr, int n)
 {
-	struct fabric_link_attribute *la = container_of(attr, struct fabric_link_attribute, attr);
-	struct fabric_link *link = to_fabric_link(kobj);
-	bool visible;
-
-	if (la == &link_attr_type || la == &link_attr_state)
-		visible = true;
-	else if (la == &link_attr_why_not)
-		visible = link->desc.why_not;
-	else if (la == &link_attr_provenance)
-		visible = link->desc.provenance != DRM_FABRIC_PROVENANCE_NONE;
-	else
-		visible = fabric_link_figure(link, la);
-	return visible ? attr->mode : 0;
+	return test_bit(n, &to_fabric_link(kobj)->shown) ? attr->mode : 0;
 }
-
-static struct attribute *fabric_link_attrs[] = {
-	&link_attr_type.attr,		&link_attr_state.attr,
-	&link_attr_why_not.attr,	&link_attr_provenance.attr,
-	&link_attr_read_bandwidth.attr, &link_attr_write_bandwidth.attr,
-	&link_attr_read_latency.attr,	&link_attr_write_latency.attr,
-	&link_attr_hops.attr,		NULL,
-};
 
 static const struct attribute_group fabric_link_group = {
 	.attrs = fabric_link_attrs,
@@ -265,6 +322,7 @@ static void fabric_link_release(struct kobject *kobj)
 
 static const struct sysfs_ops fabric_link_sysfs_ops = {
 	.show = fabric_link_show,
+	.store = fabric_link_store,
 };
 
 static const struct kobj_type fabric_link_ktype = {
@@ -273,43 +331,180 @@ static const struct kobj_type fabric_link_ktype = {
 	.default_groups = fabric_link_groups,
 };
 
-static void fabric_link_attach(struct fabric_link *link)
+/*
+ * Files for what is known, and for nothing else. One by one: sysfs_update_group() takes away all
+ * files and makes them anew, and whoever reads one meanwhile finds the link half gone.
+ */
+static void fabric_link_update_files(struct fabric_link *link)
+{
+	struct link_view view = fabric_link_view(link);
+
+	lockdep_assert_held(&link->lock);
+	for (int i = 0; fabric_link_attrs[i]; i++) {
+		struct attribute *attr = fabric_link_attrs[i];
+		struct fabric_link_attribute *la =
+			container_of(attr, struct fabric_link_attribute, attr);
+		bool known = link_is_known(&view, la);
+
+		if (known == test_bit(i, &link->shown))
+			continue;
+		/* At first kobject_add() makes them. Without memory the next change tries again. */
+		if (known && link->kobj.state_in_sysfs && sysfs_create_file(&link->kobj, attr))
+			continue;
+		if (!known)
+			sysfs_remove_file(&link->kobj, attr);
+		__assign_bit(i, &link->shown, known);
+	}
+}
+
+/*
+ * From now on @desc is published, with what was measured on top. Readers see all of it or all of
+ * what was before.
+ */
+static void fabric_link_publish(struct fabric_link *link, const struct drm_fabric_link_desc *desc)
+{
+	struct drm_fabric_link_desc told = *desc;
+
+	lockdep_assert_held(&link->lock);
+	if (link->measured.at_s) {
+		told.read_bandwidth_mbps = link->measured.read_mbps;
+		told.write_bandwidth_mbps = link->measured.write_mbps;
+		told.provenance = DRM_FABRIC_PROVENANCE_MEASURED;
+	}
+	write_seqcount_begin(&link->seq);
+	link->desc = told;
+	link->measured_at_s = link->measured.at_s;
+	write_seqcount_end(&link->seq);
+	fabric_link_update_files(link);
+}
+
+/* The worker of a link has measured it. */
+void fabric_link_set_measured(struct fabric_link *link, const struct fabric_measured *measured)
+{
+	scoped_guard(mutex, &link->lock) {
+		link->measured = *measured;
+		fabric_link_publish(link, &link->desc);
+	}
+	fabric_device_changed(link->accessor);
+}
+
+/* What the bus and the accessor's driver say now. */
+static void fabric_link_describe(struct fabric_link *link, struct drm_fabric_link_desc *desc)
 {
 	struct drm_fabric_device *accessor = link->accessor, *owner = link->owner;
 
+	*desc = (struct drm_fabric_link_desc){
+		.why_not = "not PCI devices, and the driver knows of no link",
+	};
+	if (dev_is_pci(accessor->dev.parent) && dev_is_pci(owner->dev.parent))
+		fabric_link_describe_pci(to_pci_dev(accessor->dev.parent),
+					 to_pci_dev(owner->dev.parent), desc);
+	if (accessor->ops->describe_link)
+		accessor->ops->describe_link(accessor, owner, desc);
 	if (!owner->n_regions) {
-		link->desc.up = false;
-		link->desc.why_not = "the peer has no memory of its own";
+		desc->up = false;
+		desc->why_not = "the peer has no memory of its own";
 	}
-	if (!link->desc.up) {
-		link->desc.why_not = link->desc.why_not ?: "the driver does not say why";
-		return;
-	}
+	if (desc->up)
+		desc->why_not = NULL;
+	else
+		desc->why_not = desc->why_not ?: "the driver does not say why";
+}
+
+static void fabric_link_detach(struct fabric_link *link)
+{
+	struct drm_fabric_device *accessor = link->accessor, *owner = link->owner;
+
+	while (link->n_attached)
+		accessor->ops->revoke_peer(accessor, owner->regions[--link->n_attached]);
+}
+
+/* It is down and is to be up. @desc says why not if that cannot be. */
+static void fabric_link_up(struct fabric_link *link, struct drm_fabric_link_desc *desc)
+{
+	struct drm_fabric_device *accessor = link->accessor, *owner = link->owner;
+
 	for (; link->n_attached < owner->n_regions && accessor->ops->attach_peer;
 	     link->n_attached++) {
 		if (!accessor->ops->attach_peer(accessor, owner->regions[link->n_attached]))
 			continue;
-		while (link->n_attached)
-			accessor->ops->revoke_peer(accessor, owner->regions[--link->n_attached]);
-		link->desc.up = false;
-		link->desc.why_not = "the accessing driver could not map the peer's aperture";
+		fabric_link_detach(link);
+		desc->up = false;
+		desc->why_not = "the accessing driver could not map the peer's aperture";
 		return;
 	}
-	link->desc.why_not = NULL;
 	WRITE_ONCE(link->up, true);
+	fabric_measure_allow(link);
+}
+
+/* It is up and is to be down: see above. What it shows is the caller's business. */
+static void fabric_link_down(struct fabric_link *link)
+{
+	struct drm_fabric_device *accessor = link->accessor, *owner = link->owner;
+
+	WRITE_ONCE(link->up, false);
+	fabric_measure_stop(link);
+	/* Always: a fault that has seen the link up may have no mapping yet. */
+	for (unsigned int i = 0; i < owner->n_regions; i++)
+		fabric_vms_revoke(accessor, owner->regions[i]);
+	fabric_device_flush_users(owner);
+	fabric_link_detach(link);
+}
+
+static bool desc_is_same(const struct drm_fabric_link_desc *a, const struct drm_fabric_link_desc *b)
+{
+	return a->type == b->type && a->up == b->up &&
+	       !strcmp(a->why_not ?: "", b->why_not ?: "") &&
+	       a->read_bandwidth_mbps == b->read_bandwidth_mbps &&
+	       a->write_bandwidth_mbps == b->write_bandwidth_mbps &&
+	       a->read_latency_ns == b->read_latency_ns &&
+	       a->write_latency_ns == b->write_latency_ns && a->hops == b->hops &&
+	       a->provenance == b->provenance;
+}
+
+/* Ask anew, and make it so. Marks the accessor if anything is different. */
+static void fabric_link_refresh(struct fabric_link *link)
+{
+	struct drm_fabric_link_desc desc, was;
+	bool new_type;
+
+	fabric_link_describe(link, &desc);
+	new_type = desc.type != link->desc.type;
+	if (link->up && !desc.up) {
+		fabric_link_down(link);
+	} else if (link->up && new_type) {
+		/* Half of it would be of one link and half of the other. */
+		fabric_measure_stop(link);
+		fabric_measure_allow(link);
+	} else if (!link->up && desc.up) {
+		fabric_link_up(link, &desc);
+	}
+	scoped_guard(mutex, &link->lock) {
+		was = link->desc;
+		if (new_type)
+			link->measured.at_s = 0;
+		fabric_link_publish(link, &desc);
+		link->accessor->changed |= !desc_is_same(&link->desc, &was);
+	}
 }
 
 static void fabric_link_remove(struct fabric_link *link)
 {
 	struct drm_fabric_device *accessor = link->accessor, *owner = link->owner;
 
-	WRITE_ONCE(link->up, false);
-	/* Eviction has ended all mappings. The walk waits for faults, with the registry held. */
+	/*
+	 * One of the two has been evicted, and the link does not come back: nothing is under way
+	 * between them but a measurement, and no mapping is made. So the walk, which waits for
+	 * faults, with the registry held, is for what should not be there.
+	 */
+	if (link->up) {
+		WRITE_ONCE(link->up, false);
+		fabric_measure_stop(link);
+	}
 	for (unsigned int i = 0; i < owner->n_regions; i++)
 		if (atomic64_read(&owner->regions[i]->n_mappings))
 			fabric_vms_revoke(accessor, owner->regions[i]);
-	while (link->n_attached)
-		accessor->ops->revoke_peer(accessor, owner->regions[--link->n_attached]);
+	fabric_link_detach(link);
 	xa_erase(&accessor->links, owner->slot);
 	if (link->kobj.state_in_sysfs)
 		kobject_del(&link->kobj);
@@ -318,6 +513,7 @@ static void fabric_link_remove(struct fabric_link *link)
 
 static int fabric_link_add(struct drm_fabric_device *accessor, struct drm_fabric_device *owner)
 {
+	struct drm_fabric_link_desc desc;
 	struct fabric_link *link;
 	int err;
 
@@ -327,13 +523,14 @@ static int fabric_link_add(struct drm_fabric_device *accessor, struct drm_fabric
 	kobject_init(&link->kobj, &fabric_link_ktype);
 	link->accessor = accessor;
 	link->owner = owner;
-	link->desc.why_not = "not PCI devices, and the driver knows of no link";
-	if (dev_is_pci(accessor->dev.parent) && dev_is_pci(owner->dev.parent))
-		fabric_link_describe_pci(to_pci_dev(accessor->dev.parent),
-					 to_pci_dev(owner->dev.parent), &link->desc);
-	if (accessor->ops->describe_link)
-		accessor->ops->describe_link(accessor, owner, &link->desc);
-	fabric_link_attach(link);
+	mutex_init(&link->lock);
+	seqcount_mutex_init(&link->seq, &link->lock);
+	fabric_measure_init(link);
+	fabric_link_describe(link, &desc);
+	if (desc.up)
+		fabric_link_up(link, &desc);
+	scoped_guard(mutex, &link->lock)
+		fabric_link_publish(link, &desc);
 
 	err = xa_err(xa_store(&accessor->links, owner->slot, link, GFP_KERNEL));
 	if (!err)
@@ -356,7 +553,7 @@ int fabric_links_add(struct drm_fabric_device *fdev)
 			err = fabric_link_add(peer, fdev);
 		if (err)
 			break;
-		fabric_device_changed(peer);
+		peer->changed = true;
 	}
 	if (err)
 		fabric_links_remove(fdev);
@@ -377,9 +574,28 @@ void fabric_links_remove(struct drm_fabric_device *fdev)
 		if (!link)
 			continue;
 		fabric_link_remove(link);
-		fabric_device_changed(peer);
+		peer->changed = true;
 	}
 }
+
+void drm_fabric_links_changed(struct drm_fabric_device *fdev)
+{
+	struct drm_fabric_device *peer;
+
+	guard(mutex)(&fabric_registry);
+	/* Not there yet, or leaving: its links are described, or go, all the same. */
+	if (list_empty(&fdev->link))
+		return;
+	list_for_each_entry(peer, &fabric_devices, link) {
+		if (peer == fdev)
+			continue;
+		fabric_link_refresh(xa_load(&fdev->links, peer->slot));
+		fabric_link_refresh(xa_load(&peer->links, fdev->slot));
+	}
+	fabric_groups_update();
+	fabric_devices_tell();
+}
+EXPORT_SYMBOL_GPL(drm_fabric_links_changed);
 
 /* May @accessor use memory of @owner in place? Any context. */
 bool fabric_reachable(struct drm_fabric_device *accessor, struct drm_fabric_device *owner)
@@ -393,7 +609,10 @@ bool fabric_reachable(struct drm_fabric_device *accessor, struct drm_fabric_devi
 	return link && READ_ONCE(link->up);
 }
 
-/* What is published of a pair, or NULL. Under fabric_registry. */
+/*
+ * What is published of a pair, or NULL. Under fabric_registry: type and up are good, the figures
+ * may be written at this moment.
+ */
 const struct drm_fabric_link_desc *fabric_link_desc(struct drm_fabric_device *accessor,
 						    struct drm_fabric_device *owner)
 {

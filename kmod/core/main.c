@@ -6,7 +6,7 @@
  *
  * The core stands between GPU drivers and the kernel's drm_pagemap and drm_gpusvm. Drivers
  * register devices with regions (device.c, region.c); the core compares them pair by pair
- * (link.c, group.c), gives regions struct pages when somebody first wants to place memory there
+ * (link.c, measure.c, group.c), gives regions struct pages when somebody first wants to place memory there
  * (pagemap.c), moves memory in (migrate.c, alloc.c, copy.c), lets the CPU and the evictor move it
  * out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c). Programs hold handles
  * on regions (handle.c); administrators take devices away (admin.c, device.c), and so does the

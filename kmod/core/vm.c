@@ -278,10 +278,11 @@ void drm_fabric_vm_fini(struct drm_fabric_vm *vm)
 {
 	struct drm_fabric_device *fdev = vm->fdev;
 
-	scoped_guard(mutex, &fdev->vms_lock)
-		list_del(&vm->link);
+	/* In this order: as long as anything is mapped, a link that goes down finds it. */
 	scoped_guard(mutex, &vm->lock)
 		fabric_vm_for_each(vm, remove_range, NULL);
+	scoped_guard(mutex, &fdev->vms_lock)
+		list_del(&vm->link);
 	drm_gpusvm_fini(&vm->svm);
 	mutex_destroy(&vm->lock);
 	put_device(&fdev->dev);
@@ -489,7 +490,8 @@ static bool fault_still_valid(struct fabric_fault *f)
 		if (!range->runs[i].pages.flags.has_dma_mapping)
 			return false;
 		/*
-		 * A link that went down after the mapping was made, and before revocation saw it.
+		 * A link that went down after the mapping was made. It cannot be up again:
+		 * revocation waits for vm->lock, which this fault holds.
 		 */
 		if (dpagemap &&
 		    !fabric_reachable(f->vm->fdev, to_fabric_pagemap(dpagemap)->region->fdev))
