@@ -759,6 +759,7 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
 	fabric_devices_tell();
 	dev_set_uevent_suppress(&fdev->dev, false);
 	kobject_uevent(&fdev->dev.kobj, KOBJ_ADD);
+	fabric_unmanaged_check();
 	return fdev;
 
 erase_parent:
@@ -802,6 +803,7 @@ void drm_fabric_device_unregister(struct drm_fabric_device *fdev)
 		xa_erase(&by_parent, (unsigned long)fdev->dev.parent);
 		fabric_generation_bump();
 	}
+	fabric_unmanaged_check();
 	synchronize_rcu();
 
 	/* From here on a handle finds the device gone, and no operation of the driver is called. */

@@ -279,6 +279,11 @@ const struct drm_fabric_link_desc *fabric_link_desc(struct drm_fabric_device *ac
 						    struct drm_fabric_device *owner);
 const char *fabric_link_type_name(enum drm_fabric_link_type type);
 
+/* unmanaged.c */
+int fabric_unmanaged_init(void);
+void fabric_unmanaged_exit(void);
+void fabric_unmanaged_check(void);
+
 /* group.c */
 void fabric_groups_update(void);
 

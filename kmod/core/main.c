@@ -6,11 +6,12 @@
  *
  * The core stands between GPU drivers and the kernel's drm_pagemap and drm_gpusvm. Drivers
  * register devices with regions (device.c, region.c); the core compares them pair by pair
- * (link.c, measure.c, group.c), gives regions struct pages when somebody first wants to place memory there
- * (pagemap.c), moves memory in (migrate.c, alloc.c, copy.c), lets the CPU and the evictor move it
- * out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c). Programs hold handles
- * on regions (handle.c); administrators take devices away (admin.c, device.c), and so does the
- * machine when it goes to sleep (power.c).
+ * (link.c, measure.c, group.c), gives regions struct pages when somebody first wants to place
+ * memory there (pagemap.c), moves memory in (migrate.c, alloc.c, copy.c), lets the CPU and the
+ * evictor move it out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c).
+ * Programs hold handles on regions (handle.c); administrators take devices away (admin.c,
+ * device.c), and so does the machine when it goes to sleep (power.c). What is on the bus and has
+ * not joined is listed (unmanaged.c).
  *
  * DOC: Locking
  *
@@ -175,9 +176,12 @@ static int __init fabric_init(void)
 	err = class_register(&fabric_group_class);
 	if (err)
 		goto unregister_class;
-	err = misc_register(&fabric_misc);
+	err = fabric_unmanaged_init();
 	if (err)
 		goto unregister_group_class;
+	err = misc_register(&fabric_misc);
+	if (err)
+		goto unmanaged_exit;
 	err = misc_register(&fabric_admin_misc);
 	if (err)
 		goto deregister_misc;
@@ -190,6 +194,8 @@ deregister_admin_misc:
 	misc_deregister(&fabric_admin_misc);
 deregister_misc:
 	misc_deregister(&fabric_misc);
+unmanaged_exit:
+	fabric_unmanaged_exit();
 unregister_group_class:
 	class_unregister(&fabric_group_class);
 unregister_class:
@@ -208,6 +214,7 @@ static void __exit fabric_exit(void)
 	fabric_power_exit();
 	misc_deregister(&fabric_admin_misc);
 	misc_deregister(&fabric_misc);
+	fabric_unmanaged_exit();
 	class_unregister(&fabric_group_class);
 	class_unregister(&fabric_class);
 	fabric_shrinker_exit();
