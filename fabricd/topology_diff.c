@@ -29,8 +29,14 @@ static int64_t resident_bytes(const struct topology_device *device)
 static bool same_device(const struct topology_device *a, const struct topology_device *b)
 {
 	if (a->incarnation != b->incarnation || a->numa_node != b->numa_node || !same_text(a->driver, b->driver) ||
-	    !same_text(a->render_node, b->render_node) || a->n_regions != b->n_regions)
+	    !same_text(a->render_node, b->render_node) || a->n_regions != b->n_regions ||
+	    !same_text(a->upstream_bridge, b->upstream_bridge) || !same_text(a->pci_class, b->pci_class) ||
+	    a->n_distances != b->n_distances)
 		return false;
+	for (size_t i = 0; i < a->n_distances; i++)
+		if (strcmp(a->distances[i].device, b->distances[i].device) ||
+		    a->distances[i].distance != b->distances[i].distance)
+			return false;
 	for (size_t i = 0; i < a->n_regions; i++)
 		if (strcmp(a->regions[i].name, b->regions[i].name) ||
 		    a->regions[i].size_bytes != b->regions[i].size_bytes)
@@ -43,7 +49,7 @@ static bool same_link(const struct topology_link *a, const struct topology_link 
 	return a->type == b->type && a->up == b->up && same_text(a->why_not, b->why_not) &&
 	       a->read_bandwidth_mbps == b->read_bandwidth_mbps && a->write_bandwidth_mbps == b->write_bandwidth_mbps &&
 	       a->read_latency_ns == b->read_latency_ns && a->write_latency_ns == b->write_latency_ns &&
-	       a->hops == b->hops && same_text(a->provenance, b->provenance);
+	       a->hops == b->hops && same_text(a->provenance, b->provenance) && a->measured_at_s == b->measured_at_s;
 }
 
 static bool same_links(const struct topology *old, size_t i, const struct topology *new, size_t j)

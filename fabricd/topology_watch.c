@@ -140,7 +140,8 @@ static int add_device_with_counters(struct manager *manager, struct topology_bui
 			return -ENOMEM;
 		memcpy(copy.regions, device->regions, device->n_regions * sizeof(copy.regions[0]));
 	}
-	if (device->state != TOPOLOGY_STATE_UNBOUND && read_counters(manager, &copy))
+	if (device->state != TOPOLOGY_STATE_UNBOUND && device->state != TOPOLOGY_STATE_UNMANAGED &&
+	    read_counters(manager, &copy))
 		*differs = true;
 	r = topology_builder_add_device(builder, &copy);
 	free(copy.regions);
@@ -285,7 +286,8 @@ static void on_reread(evutil_socket_t fd, short what, void *userdata)
 
 static int watch_udev(struct topology_watch *watch)
 {
-	static const char *const subsystems[] = { "drm_fabric", "drm_fabric_group", "drm", "pci" };
+	static const char *const subsystems[] = { "drm_fabric", "drm_fabric_group", "drm_fabric_unmanaged", "drm",
+						  "pci" };
 
 	watch->udev = udev_new();
 	/* "kernel": sysfs is what we read, not udev's database; and there may be no udevd. */

@@ -269,9 +269,9 @@ static ssize_t fabric_link_show(struct kobject *kobj, struct attribute *attr, ch
 	struct fabric_link *link = to_fabric_link(kobj);
 	struct link_view view = fabric_link_view(link);
 
-	/* It has just become unknown, and its file is about to go. */
+	/* It has just become unknown, and its file is about to go: as if it had gone. */
 	if (!link_is_known(&view, la))
-		return -ENODATA;
+		return -ENODEV;
 	if (la == &link_attr_type)
 		return sysfs_emit(buf, "%s\n", type_names[view.desc.type]);
 	if (la == &link_attr_state)

@@ -92,8 +92,8 @@ static ssize_t driver_show(struct device *dev, struct device_attribute *attr, ch
 	struct fabric_unmanaged *u = to_unmanaged(dev);
 
 	guard(spinlock)(&u->lock);
-	/* Its file is about to go. */
-	return *u->driver ? sysfs_emit(buf, "%s\n", u->driver) : -ENODATA;
+	/* Its file is about to go: as if it had gone. */
+	return *u->driver ? sysfs_emit(buf, "%s\n", u->driver) : -ENODEV;
 }
 
 static struct device_attribute dev_attr_driver_name = __ATTR(driver, 0444, driver_show, NULL);

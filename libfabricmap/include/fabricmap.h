@@ -93,7 +93,7 @@ const char *fabricmap_device_name(const struct fabricmap_device *device);
 /** fabricmap_device_driver() - or NULL */
 const char *fabricmap_device_driver(const struct fabricmap_device *device);
 
-/** fabricmap_device_state() - "online", "draining", "evicting", "offline" or "unbound"; static */
+/** fabricmap_device_state() - "online", "draining", "evicting", "offline", "unbound" or "unmanaged"; static */
 const char *fabricmap_device_state(const struct fabricmap_device *device);
 
 /** fabricmap_device_incarnation() - counts, from 1, the devices that the name has stood for; or FABRICMAP_UNKNOWN */
@@ -107,6 +107,24 @@ const char *fabricmap_device_render_node(const struct fabricmap_device *device);
 
 /** fabricmap_device_n_handles() - devmem handles open when the snapshot was taken; or FABRICMAP_UNKNOWN */
 int64_t fabricmap_device_n_handles(const struct fabricmap_device *device);
+
+/**
+ * fabricmap_device_is_managed() - 0: a GPU or accelerator that is not in the fabric: it has no driver, or one that does
+ * not join. It has no regions and no links, and is never chosen.
+ */
+int fabricmap_device_is_managed(const struct fabricmap_device *device);
+
+/** fabricmap_device_upstream_bridge() - bus name of the bridge above an unmanaged device; or NULL */
+const char *fabricmap_device_upstream_bridge(const struct fabricmap_device *device);
+
+/** fabricmap_device_pci_class() - of an unmanaged device, such as "0x030200"; or NULL */
+const char *fabricmap_device_pci_class(const struct fabricmap_device *device);
+
+/**
+ * fabricmap_device_distance() - from an unmanaged device to the memory of a device of the fabric, as the kernel counts
+ * it for peer-to-peer DMA: less is nearer; or FABRICMAP_UNKNOWN
+ */
+int64_t fabricmap_device_distance(const struct fabricmap_device *device, const struct fabricmap_device *to);
 
 size_t fabricmap_device_n_regions(const struct fabricmap_device *device);
 
@@ -174,6 +192,9 @@ int64_t fabricmap_link_hops(const struct fabricmap_link *link);
 
 /** fabricmap_link_provenance() - where the figures come from: "nominal", "firmware", "measured"; or NULL */
 const char *fabricmap_link_provenance(const struct fabricmap_link *link);
+
+/** fabricmap_link_measured_at_s() - when its bandwidths were measured, in seconds since 1970; or FABRICMAP_UNKNOWN */
+int64_t fabricmap_link_measured_at_s(const struct fabricmap_link *link);
 
 /* A group is a set of devices that links of one type join, directly or through each other. */
 size_t fabricmap_n_groups(const struct fabricmap *map);

@@ -182,6 +182,66 @@ def holders_of_this_machine(_):
     assert json.loads(done.stdout)["schema"] == "fabric.devices/1"
 
 
+UNMANAGED = """\
+Not in the fabric, GPUs or accelerators by their class:
+DEVICE        STATE      DRIVER     CLASS     NUMA  BRIDGE        DISTANCE
+0000:05:00.0  unmanaged  bochs-drm  0x038000  1     0000:02:02.0  4: 0000:40:00.0 0000:42:00.0
+0000:07:00.0  unmanaged  -          0x120000  -     -             -
+"""
+
+
+def make_unmanaged(root):
+    """One with all that there can be, one with nothing."""
+    folder = root / "class/drm_fabric_unmanaged"
+    for key, value in {"pci_class": "0x038000", "driver": "bochs-drm", "numa_node": 1, "upstream_bridge": "0000:02:02.0",
+                       f"distances/{name(0)}": 4, f"distances/{name(1)}": 7, f"distances/{name(2)}": 4}.items():
+        write(folder / "0000:05:00.0" / key, value)
+    write(folder / "0000:07:00.0/pci_class", "0x120000")
+    (folder / "0000:07:00.0/distances").mkdir()
+
+
+def unmanaged_are_listed_apart(_):
+    with tempfile.TemporaryDirectory() as root:
+        make_unmanaged(pathlib.Path(root))
+        make_tree(pathlib.Path(root))
+        expect(run("topo", "--root", root), 0, stdout=TOPO + "\n" + UNMANAGED)
+        done = run("devices", "--root", root)
+        expect(done, 0)
+        assert done.stdout.endswith("\n\n" + UNMANAGED) and len(done.stdout.splitlines()) == 10, done.stdout
+        document = json.loads(run("topo", "--json", "--root", root).stdout)
+        schema = json.loads((SOURCE_ROOT / "uapi/fabric-topology.schema.json").read_text(encoding="utf-8"))
+        validate(document, schema)
+        assert [device["managed"] for device in document["devices"]] == [False, False, True, True, True, True]
+        first = document["devices"][0]
+        assert first["state"] == "unmanaged" and first["upstream_bridge"] == "0000:02:02.0", first
+        assert list(first["distances"][0]) == list(schema["$defs"]["distance"]["properties"])
+        assert [entry["distance"] for entry in first["distances"]] == [4, 7, 4], first
+        listed = json.loads(run("devices", "--json", "--root", root).stdout)["devices"]
+        assert [device["managed"] for device in listed] == [False, False, True, True, True, True]
+    with tempfile.TemporaryDirectory() as root:
+        make_unmanaged(pathlib.Path(root))
+        write(pathlib.Path(root) / "class/drm_fabric/generation", 3)
+        (pathlib.Path(root) / "class/drm_fabric_group").mkdir(parents=True)
+        alone = UNMANAGED.replace("4: 0000:40:00.0 0000:42:00.0", "-")
+        for verb in ("topo", "devices"):
+            expect(run(verb, "--root", root), 0, stdout=alone, stderr="")
+
+
+def measured_figures_are_told(_):
+    with tempfile.TemporaryDirectory() as root:
+        make_tree(pathlib.Path(root))
+        link = f"devices/pci0000:00/{name(0)}/drm_fabric/{name(0)}/links/{name(1)}"
+        write(pathlib.Path(root) / link / "provenance", "measured")
+        write(pathlib.Path(root) / link / "measured_at_s", 1795257688)
+        done = run("topo", "--bandwidth", "--root", root)
+        expect(done, 0)
+        assert done.stdout.endswith(f"\nMeasured, MB/s:\n  {name(0)} -> {name(1)}: reads 13000, writes 12500, "
+                                    "2026-11-21 10:41:28 UTC\n"), done.stdout
+        assert "Measured" not in run("topo", "--root", root).stdout
+        links = json.loads(run("topo", "--json", "--root", root).stdout)["links"]
+        assert [entry["measured_at_s"] for entry in links[:2]] == [1795257688, None], links
+
+
 def unknown_counts_are_told(_):
     with tempfile.TemporaryDirectory() as root:
         make_tree(pathlib.Path(root))
@@ -310,7 +370,8 @@ def manual_has_every_verb_and_option(_):
 def main():
     tests = [help_and_version_are_no_failure, wrong_usage_is_2, topo_prints_a_matrix, topo_json_fits_its_schema,
              topo_bandwidth, topo_without_the_kernel_part, devices_are_listed, holders_of_this_machine,
-             unknown_counts_are_told, interrupt_ends_the_watching_of_a_silent_daemon,
+             unmanaged_are_listed_apart, measured_figures_are_told, unknown_counts_are_told,
+             interrupt_ends_the_watching_of_a_silent_daemon,
              place_by_a_daemon_tells_whether_it_is_exact, socket_that_is_none_is_an_error,
              place_without_a_daemon_says_so, no_daemon_no_kernel_is_a_clean_failure, closed_stdout_is_a_failure,
              manual_has_every_verb_and_option]

@@ -237,6 +237,34 @@ START_TEST(device_found_draining_is_shown_and_can_be_cancelled)
 }
 END_TEST
 
+/* A GPU that is not in the fabric is shown, and nothing more: it is not chosen, not removed, and seen when it joins. */
+START_TEST(unmanaged_is_shown_and_not_used)
+{
+	struct json_object *json, *devices;
+
+	harness_write(&harness, "0x030200", "class/drm_fabric_unmanaged/0000:99:00.0/pci_class");
+	harness_write(&harness, "stranger", "class/drm_fabric_unmanaged/0000:99:00.0/driver");
+	harness_set_generation(&harness, 2);
+	usleep(100000);
+	json = raw_call(harness.public, GET_TOPOLOGY);
+	devices = get(get(get(json, "parameters"), "topology"), "devices");
+	ck_assert_uint_eq(json_object_array_length(devices), 4);
+	ck_assert_str_eq(get_string(json_object_array_get_idx(devices, 3), "state"), "unmanaged");
+	ck_assert_str_eq(get_string(json_object_array_get_idx(devices, 3), "driver"), "stranger");
+	ck_assert(!json_object_get_boolean(get(json_object_array_get_idx(devices, 3), "managed")));
+	json_object_put(json);
+
+	json = raw_call(harness.public,
+			"{\"method\":\"org.drmfabric.Fabric.Place\",\"parameters\":{\"count\":4,\"bytes\":0}}");
+	ck_assert_str_eq(get_string(json, "error"), "org.drmfabric.Fabric.NotEnoughDevices");
+	ck_assert_ptr_nonnull(strstr(get_string(get(json, "parameters"), "reason"), "0000:99:00.0 (unmanaged)"));
+	json_object_put(json);
+	json = raw_call(harness.admin, "{\"method\":\"" ADMIN "Remove\",\"parameters\":{\"device\":\"0000:99:00.0\"}}");
+	ck_assert_str_eq(get_string(json, "error"), ADMIN "NoSuchDevice");
+	json_object_put(json);
+}
+END_TEST
+
 START_TEST(admin_interface_is_not_on_the_public_socket)
 {
 	struct json_object *json;
@@ -448,6 +476,7 @@ Suite *basic_suite(void)
 	tcase_add_test(tcase, place_names_its_errors);
 	tcase_add_test(tcase, admin_names_its_errors);
 	tcase_add_test(tcase, device_found_draining_is_shown_and_can_be_cancelled);
+	tcase_add_test(tcase, unmanaged_is_shown_and_not_used);
 	tcase_add_test(tcase, admin_interface_is_not_on_the_public_socket);
 	tcase_add_test(tcase, pipelined_requests_are_answered_in_order);
 	tcase_add_test(tcase, oneway_has_no_reply);

@@ -63,6 +63,7 @@ void machine_link(struct topology_builder *builder, const char *accessor, const 
 		.read_latency_ns = TOPOLOGY_UNKNOWN,
 		.write_latency_ns = TOPOLOGY_UNKNOWN,
 		.hops = TOPOLOGY_UNKNOWN,
+		.measured_at_s = TOPOLOGY_UNKNOWN,
 	};
 
 	ck_assert_int_eq(topology_builder_add_link(builder, accessor, owner, &link), 0);

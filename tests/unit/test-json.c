@@ -71,6 +71,72 @@ START_TEST(unknown_counts_are_null)
 }
 END_TEST
 
+START_TEST(unmanaged_there_and_back)
+{
+	/* With its distances; an older writer's device has none of the new keys, and is managed. */
+	struct topology_distance distances[] = { { (char *)"0000:41:00.0", 5 }, { (char *)"0000:40:00.0", 0 } };
+	const struct topology_device device = {
+		.name = (char *)"0000:50:00.0",
+		.state = TOPOLOGY_STATE_UNMANAGED,
+		.incarnation = TOPOLOGY_UNKNOWN,
+		.numa_node = TOPOLOGY_UNKNOWN,
+		.n_handles = TOPOLOGY_UNKNOWN,
+		.upstream_bridge = (char *)"0000:02:02.0",
+		.pci_class = (char *)"0x120000",
+		.distances = distances,
+		.n_distances = 2,
+	};
+	struct topology_builder *builder = machine_new();
+	struct json_object *object, *object_again, *first;
+	struct topology *topology, *again;
+
+	ck_assert_int_eq(topology_builder_add_device(builder, &device), 0);
+	ck_assert_int_eq(topology_builder_add_device(builder, &device), -EEXIST);
+	topology = machine_finish(builder);
+	object = topology_to_json(topology);
+	ck_assert_int_eq(topology_from_json(object, &again), 0);
+	object_again = topology_to_json(again);
+	ck_assert_str_eq(json_object_to_json_string(object), json_object_to_json_string(object_again));
+	ck_assert_ptr_nonnull(strstr(json_object_to_json_string(object), "\"managed\": false"));
+	ck_assert_str_eq(again->devices[0].pci_class, "0x120000");
+	ck_assert_str_eq(again->devices[0].distances[0].device, "0000:40:00.0");
+	ck_assert_int_eq(again->devices[0].distances[0].distance, 0);
+	json_object_put(object_again);
+	topology_unref(again);
+
+	first = json_object_array_get_idx(json_object_object_get(object, "devices"), 0);
+	json_object_object_add(first, "state", json_object_new_string("online"));
+	json_object_object_del(first, "managed");
+	json_object_object_del(first, "distances");
+	ck_assert_int_eq(topology_from_json(object, &again), 0);
+	ck_assert_uint_eq(again->devices[0].n_distances, 0);
+	json_object_put(object);
+	topology_unref(topology);
+	topology_unref(again);
+}
+END_TEST
+
+START_TEST(unmanaged_gives_way)
+{
+	/* To the same function as a device of the fabric, and to one that a removal has unbound, whichever comes first. */
+	const struct topology_device unmanaged = { .name = (char *)"a", .state = TOPOLOGY_STATE_UNMANAGED };
+	const struct topology_device unbound = { .name = (char *)"a", .state = TOPOLOGY_STATE_UNBOUND };
+
+	for (int order = 0; order < 2; order++) {
+		struct topology_builder *builder = machine_new();
+		struct topology *topology;
+
+		ck_assert_int_eq(topology_builder_add_device(builder, order ? &unbound : &unmanaged), 0);
+		ck_assert_int_eq(topology_builder_add_device(builder, order ? &unmanaged : &unbound), 0);
+		ck_assert_int_eq(topology_builder_add_device(builder, &unbound), -EEXIST);
+		topology = machine_finish(builder);
+		ck_assert_uint_eq(topology->n_devices, 1);
+		ck_assert_int_eq(topology->devices[0].state, TOPOLOGY_STATE_UNBOUND);
+		topology_unref(topology);
+	}
+}
+END_TEST
+
 START_TEST(fits_the_varlink_interface)
 {
 	/* The daemon answers GetTopology with it: no key too many, none missing, all of the right type. */
@@ -113,6 +179,11 @@ static const struct wrong {
 	{ "/devices/0/incarnation", "null", 0 },
 	{ "/devices/0/n_handles", "\"2\"", -EBADMSG },
 	{ "/devices/0/n_handles", "null", 0 },
+	{ "/devices/0/distances", "[{}]", -EBADMSG },
+	{ "/devices/0/distances", "[{\"device\":\"a\",\"distance\":-1}]", -EBADMSG },
+	{ "/devices/0/distances", "null", 0 },
+	{ "/devices/0/pci_class", "7", -EBADMSG },
+	{ "/links/0/measured_at_s", "\"noon\"", -EBADMSG },
 	{ "/links/0/link_type", "\"rope\"", 0 },
 	{ "/links/0/link_type", "null", -EBADMSG },
 	{ "/groups/0/link_type", "\"rope\"", 0 },
@@ -174,6 +245,8 @@ int main(void)
 	int n_failed;
 
 	tcase_add_test(tcase, round_trip_is_the_identity);
+	tcase_add_test(tcase, unmanaged_there_and_back);
+	tcase_add_test(tcase, unmanaged_gives_way);
 	tcase_add_test(tcase, unknown_counts_are_null);
 	tcase_add_test(tcase, fits_the_varlink_interface);
 	tcase_add_loop_test(tcase, wrong_ones_are_refused, 0, sizeof(wrongs) / sizeof(wrongs[0]));

@@ -298,6 +298,90 @@ START_TEST(bad_names_do_not_get_through)
 }
 END_TEST
 
+#define UNMANAGED "devices/virtual/drm_fabric_unmanaged/0000:50:00.0/"
+
+START_TEST(unmanaged_is_no_device_of_the_fabric)
+{
+	/* All that the kernel says of it arrives; it is in no pair. What is unknown is absent, what is damaged is told. */
+	const struct topology_device *device;
+	struct topology *topology;
+
+	root = tree_make();
+	tree_fabric(root, 2);
+	tree_unmanaged(root, "0000:50:00.0", 2);
+	topology = read_root();
+	ck_assert_uint_eq(topology->n_warnings, 0);
+	ck_assert_uint_eq(topology->n_devices, 3);
+	ck_assert_uint_eq(topology->n_links, 2);
+	device = &topology->devices[2];
+	ck_assert_str_eq(device->name, "0000:50:00.0");
+	ck_assert_int_eq(device->state, TOPOLOGY_STATE_UNMANAGED);
+	ck_assert_str_eq(device->driver, "bochs-drm");
+	ck_assert_str_eq(device->pci_class, "0x038000");
+	ck_assert_str_eq(device->upstream_bridge, "0000:02:02.0");
+	ck_assert_int_eq(device->numa_node, 1);
+	ck_assert_int_eq(device->incarnation, TOPOLOGY_UNKNOWN);
+	ck_assert_int_eq(device->n_handles, TOPOLOGY_UNKNOWN);
+	ck_assert_uint_eq(device->n_regions, 0);
+	ck_assert_uint_eq(device->n_distances, 2);
+	ck_assert_str_eq(device->distances[1].device, "0000:41:00.0");
+	ck_assert_int_eq(device->distances[1].distance, 5);
+	ck_assert(!topology_pair(topology, 0, 2).linked);
+	topology_unref(topology);
+
+	tree_delete(root, UNMANAGED "driver");
+	tree_delete(root, UNMANAGED "numa_node");
+	tree_delete(root, UNMANAGED "upstream_bridge");
+	tree_write(root, UNMANAGED "distances/0000:40:00.0", "-1\n");
+	topology = read_root();
+	device = &topology->devices[2];
+	ck_assert_ptr_null(device->driver);
+	ck_assert_ptr_null(device->upstream_bridge);
+	ck_assert_int_eq(device->numa_node, TOPOLOGY_UNKNOWN);
+	ck_assert_uint_eq(device->n_distances, 1);
+	ck_assert_uint_eq(topology->n_warnings, 1);
+	ck_assert(machine_has_warning(topology, "unreadable device: 0000:50:00.0: 0000:40:00.0"));
+	topology_unref(topology);
+	tree_remove(root);
+}
+END_TEST
+
+START_TEST(joining_is_not_seen_twice)
+{
+	/* A function that is in both classes for a moment is the device of the fabric. */
+	struct topology *topology;
+
+	root = tree_make();
+	tree_fabric(root, 2);
+	tree_unmanaged(root, "0000:41:00.0", 1);
+	topology = read_root();
+	ck_assert_uint_eq(topology->n_warnings, 0);
+	ck_assert_uint_eq(topology->n_devices, 2);
+	ck_assert_int_eq(topology->devices[1].state, TOPOLOGY_STATE_ONLINE);
+	ck_assert_uint_eq(topology->devices[1].n_regions, 1);
+	topology_unref(topology);
+	tree_remove(root);
+}
+END_TEST
+
+START_TEST(measured_figures_say_when)
+{
+	char path[256];
+	struct topology *topology;
+
+	root = tree_make();
+	tree_fabric(root, 2);
+	path_in_device(path, 0, "links/0000:41:00.0/measured_at_s");
+	tree_write(root, path, "1795257688\n");
+	topology = read_root();
+	ck_assert_uint_eq(topology->n_warnings, 0);
+	ck_assert_int_eq(topology_link_find(topology, 0, 1)->measured_at_s, 1795257688);
+	ck_assert_int_eq(topology_link_find(topology, 1, 0)->measured_at_s, TOPOLOGY_UNKNOWN);
+	topology_unref(topology);
+	tree_remove(root);
+}
+END_TEST
+
 static int run(void)
 {
 	Suite *suite = suite_create("source");
@@ -315,6 +399,9 @@ static int run(void)
 	tcase_add_test(tcase, links_do_not_lead_out);
 	tcase_add_test(tcase, fifos_and_folders_for_files_do_not_hang);
 	tcase_add_test(tcase, bad_names_do_not_get_through);
+	tcase_add_test(tcase, unmanaged_is_no_device_of_the_fabric);
+	tcase_add_test(tcase, joining_is_not_seen_twice);
+	tcase_add_test(tcase, measured_figures_say_when);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_set_tap(runner, "-");

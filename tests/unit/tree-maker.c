@@ -179,3 +179,23 @@ void tree_fabric(const char *root, size_t n_devices)
 		write_value(root, folder, "generation", "5");
 	}
 }
+
+void tree_unmanaged(const char *root, const char *name, size_t n_devices)
+{
+	char folder[PATH_SIZE / 2], entry[96], target[192], file[32];
+
+	(void)snprintf(folder, sizeof(folder), "devices/virtual/drm_fabric_unmanaged/%.31s", name);
+	(void)snprintf(entry, sizeof(entry), "class/drm_fabric_unmanaged/%.31s", name);
+	(void)snprintf(target, sizeof(target), "../../%.150s", folder);
+	tree_link(root, entry, target);
+	write_value(root, folder, "pci_class", "0x038000");
+	write_value(root, folder, "driver", "bochs-drm");
+	write_value(root, folder, "numa_node", "1");
+	write_value(root, folder, "upstream_bridge", "0000:02:02.0");
+	(void)snprintf(folder, sizeof(folder), "devices/virtual/drm_fabric_unmanaged/%.31s/distances", name);
+	tree_folder(root, folder);
+	for (size_t i = 0; i < n_devices; i++) {
+		(void)snprintf(file, sizeof(file), "0000:%02zx:00.0", i + 0x40);
+		write_value(root, folder, file, "%zu", 4 + i);
+	}
+}

@@ -23,6 +23,9 @@ void tree_delete(const char *root, const char *path);
  */
 void tree_fabric(const char *root, size_t n_devices);
 
+/* A function at @name that is not in the fabric, with a distance to each of the first @n_devices. */
+void tree_unmanaged(const char *root, const char *name, size_t n_devices);
+
 /* The folder of device @index below the root, static. */
 const char *tree_device(size_t index);
 

@@ -64,6 +64,8 @@ static void print_devices(const struct fabricmap *map)
 		const struct fabricmap_device *device = fabricmap_device_at(map, i);
 		size_t n_regions = fabricmap_device_n_regions(device);
 
+		if (!fabricmap_device_is_managed(device))
+			continue;
 		table_add(table, fabricmap_device_name(device));
 		table_add(table, fabricmap_device_state(device));
 		table_add(table, fabricmap_device_driver(device) ?: "-");
@@ -160,6 +162,9 @@ static void print_json(const struct fabricmap *map, const struct fabricmap_holde
 		json_add_int(object, "numa_node", fabricmap_device_numa_node(device));
 		json_add_string(object, "render_node", fabricmap_device_render_node(device));
 		json_add_int(object, "n_handles", fabricmap_device_n_handles(device));
+		json_add_bool(object, "managed", fabricmap_device_is_managed(device));
+		json_add_string(object, "upstream_bridge", fabricmap_device_upstream_bridge(device));
+		json_add_string(object, "pci_class", fabricmap_device_pci_class(device));
 		array = json_add_array(object, "regions");
 		for (size_t j = 0; j < fabricmap_device_n_regions(device); j++)
 			region_to_json(fabricmap_device_region_at(device, j), array);
@@ -234,8 +239,9 @@ int cmd_devices(int argc, char **argv)
 	}
 	if (fabricmap_n_devices(map) == 0)
 		puts("no devices");
-	else
+	if (managed_n(map) > 0)
 		print_devices(map);
+	unmanaged_print(map);
 	if (holders)
 		print_holders(holders);
 	return EXIT_DONE;

@@ -7,10 +7,12 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	CODE_SIZE = 8,
 	DOWN_LINES_MAX = 16,
+	MEASURED_LINES_MAX = 64,
 };
 
 static const struct link_code {
@@ -82,17 +84,22 @@ static const char *cell(const struct fabricmap *map, size_t accessor, size_t own
 /* How much of the names' beginning and end is the same for all: columns leave it out. */
 static void names_common(const struct fabricmap *map, size_t *ret_prefix, size_t *ret_suffix)
 {
-	size_t n = fabricmap_n_devices(map), prefix, suffix;
-	const char *first = fabricmap_device_name(fabricmap_device_at(map, 0));
-	const char *colon = strchr(first, ':');
+	size_t n = fabricmap_n_devices(map), prefix = 0, suffix = 0;
+	const char *first = NULL, *colon;
 
-	/* The domain and the function of a PCI address, as wholes. */
-	prefix = colon ? (size_t)(colon - first) + 1 : 0;
-	suffix = colon && strlen(first) > 2 && first[strlen(first) - 2] == '.' ? 2 : 0;
-	for (size_t i = 1; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const char *name = fabricmap_device_name(fabricmap_device_at(map, i));
 		size_t length = strlen(name);
 
+		if (!fabricmap_device_is_managed(fabricmap_device_at(map, i)))
+			continue;
+		if (!first) {
+			/* The domain and the function of a PCI address, as wholes. */
+			first = name;
+			colon = strchr(first, ':');
+			prefix = colon ? (size_t)(colon - first) + 1 : 0;
+			suffix = colon && length > 2 && first[length - 2] == '.' ? 2 : 0;
+		}
 		if (length != strlen(first))
 			prefix = suffix = 0;
 		if (strncmp(name, first, prefix))
@@ -149,7 +156,7 @@ static void add_memory(struct table *table, const struct fabricmap_device *devic
 static void print_matrix(const struct fabricmap *map, bool bandwidth, struct used *used)
 {
 	size_t n = fabricmap_n_devices(map), prefix, suffix;
-	_cleanup_(table_freep) struct table *table = table_new(n + 5);
+	_cleanup_(table_freep) struct table *table = table_new(managed_n(map) + 5);
 	const int64_t *matrix;
 
 	(void)fabricmap_bandwidth(map, &matrix); /* n */
@@ -157,8 +164,11 @@ static void print_matrix(const struct fabricmap *map, bool bandwidth, struct use
 	table_add(table, "");
 	for (size_t i = 0; i < n; i++) {
 		const char *name = fabricmap_device_name(fabricmap_device_at(map, i));
-		_cleanup_(freep) char *head = strndup(name + prefix, strlen(name) - prefix - suffix);
+		_cleanup_(freep) char *head = NULL;
 
+		if (!fabricmap_device_is_managed(fabricmap_device_at(map, i)))
+			continue;
+		head = strndup(name + prefix, strlen(name) - prefix - suffix);
 		if (!head)
 			err(EXIT_FAILED, "memory");
 		table_add(table, head);
@@ -171,8 +181,12 @@ static void print_matrix(const struct fabricmap *map, bool bandwidth, struct use
 		const struct fabricmap_device *device = fabricmap_device_at(map, i);
 		char number[SIZE_TEXT_SIZE], code[CODE_SIZE];
 
+		if (!fabricmap_device_is_managed(device))
+			continue;
 		table_add(table, fabricmap_device_name(device));
 		for (size_t j = 0; j < n; j++) {
+			if (!fabricmap_device_is_managed(fabricmap_device_at(map, j)))
+				continue;
 			if (bandwidth && i != j)
 				table_add(table, number_text(matrix[i * n + j], number));
 			else
@@ -255,6 +269,36 @@ static void print_down(const struct fabricmap *map)
 		printf("  and %zu more (--json has them)\n", n_lines - DOWN_LINES_MAX);
 }
 
+/* Which of the figures somebody has measured, and when. */
+static void print_measured(const struct fabricmap *map)
+{
+	size_t n_lines = 0;
+
+	for (size_t i = 0; i < fabricmap_n_links(map); i++) {
+		const struct fabricmap_link *link = fabricmap_link_at(map, i);
+		char read[SIZE_TEXT_SIZE], write[SIZE_TEXT_SIZE], when[32] = "?";
+		time_t at_s = (time_t)fabricmap_link_measured_at_s(link);
+		struct tm tm;
+
+		if (fabricmap_link_measured_at_s(link) == FABRICMAP_UNKNOWN)
+			continue;
+		if (n_lines++ == 0)
+			puts("\nMeasured, MB/s:");
+		if (n_lines > MEASURED_LINES_MAX)
+			continue;
+		/* A year of ten digits is no date. */
+		if (gmtime_r(&at_s, &tm) && tm.tm_year < 8100)
+			(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
+		printf("  %s -> %s: reads %s, writes %s, %s\n",
+		       fabricmap_device_name(fabricmap_device_at(map, fabricmap_link_accessor(link))),
+		       fabricmap_device_name(fabricmap_device_at(map, fabricmap_link_owner(link))),
+		       number_text(fabricmap_link_read_bandwidth_mbps(link), read),
+		       number_text(fabricmap_link_write_bandwidth_mbps(link), write), when);
+	}
+	if (n_lines > MEASURED_LINES_MAX)
+		printf("  and %zu more (--json has them)\n", n_lines - MEASURED_LINES_MAX);
+}
+
 int cmd_topo(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -303,9 +347,14 @@ int cmd_topo(int argc, char **argv)
 		puts("no devices");
 		return EXIT_DONE;
 	}
-	print_matrix(map, arg_bandwidth, &used);
-	print_legend(&used, arg_bandwidth);
-	print_groups(map);
-	print_down(map);
+	if (managed_n(map) > 0) {
+		print_matrix(map, arg_bandwidth, &used);
+		print_legend(&used, arg_bandwidth);
+		print_groups(map);
+		print_down(map);
+	}
+	if (arg_bandwidth)
+		print_measured(map);
+	unmanaged_print(map);
 	return EXIT_DONE;
 }

@@ -90,6 +90,14 @@ struct json_object *json_new(const char *schema);
 /* On stdout, then put. @one_line for streams. */
 void json_print(struct json_object *object, bool one_line);
 
+/* ---- unmanaged.c ---- */
+
+/* How many devices are in the fabric. */
+size_t managed_n(const struct fabricmap *map);
+
+/* The others, if there are any, after a blank line if there is something before. */
+void unmanaged_print(const struct fabricmap *map);
+
 /* ---- shared by verbs ---- */
 
 /* The machine's topology from sysfs, with its warnings on stderr. Reports failure. */

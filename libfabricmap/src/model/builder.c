@@ -123,40 +123,81 @@ static int region_compare(const void *a, const void *b)
 	return r ? r : strcmp(a_region->name, b_region->name);
 }
 
-int topology_builder_add_device(struct topology_builder *builder, const struct topology_device *device)
+static int distance_compare(const void *a, const void *b)
+{
+	const struct topology_distance *a_distance = a, *b_distance = b;
+
+	return topology_name_compare(a_distance->device, b_distance->device);
+}
+
+static int device_copy(const struct topology_device *device, struct topology_device *ret)
 {
 	struct topology_device copy = *device;
 	int r;
 
-	if (builder->n_devices >= TOPOLOGY_DEVICES_MAX)
-		return -E2BIG;
-	for (size_t i = 0; i < builder->n_devices; i++)
-		if (!strcmp(builder->devices[i].name, device->name))
-			return -EEXIST;
-	r = array_grow(&builder->devices, &builder->devices_size, builder->n_devices, sizeof(*builder->devices));
-	if (r < 0)
-		return r;
-
-	copy.name = copy.driver = copy.render_node = NULL;
-	copy.n_regions = 0;
+	copy.name = copy.driver = copy.render_node = copy.upstream_bridge = copy.pci_class = NULL;
+	copy.n_regions = copy.n_distances = 0;
 	copy.regions = calloc(device->n_regions ? device->n_regions : 1, sizeof(*copy.regions));
-	r = copy.regions ? 0 : -ENOMEM;
+	copy.distances = calloc(device->n_distances ? device->n_distances : 1, sizeof(*copy.distances));
+	r = copy.regions && copy.distances ? 0 : -ENOMEM;
 	if (r == 0)
 		r = string_copy(device->name, &copy.name);
 	if (r == 0)
 		r = string_copy(device->driver, &copy.driver);
 	if (r == 0)
 		r = string_copy(device->render_node, &copy.render_node);
+	if (r == 0)
+		r = string_copy(device->upstream_bridge, &copy.upstream_bridge);
+	if (r == 0)
+		r = string_copy(device->pci_class, &copy.pci_class);
 	for (size_t i = 0; r == 0 && i < device->n_regions; i++) {
 		copy.regions[i] = device->regions[i];
 		r = string_copy(device->regions[i].name, &copy.regions[i].name);
 		copy.n_regions++;
+	}
+	for (size_t i = 0; r == 0 && i < device->n_distances; i++) {
+		copy.distances[i] = device->distances[i];
+		r = string_copy(device->distances[i].device, &copy.distances[i].device);
+		copy.n_distances++;
 	}
 	if (r < 0) {
 		topology_device_fini(&copy);
 		return r;
 	}
 	qsort(copy.regions, copy.n_regions, sizeof(*copy.regions), region_compare);
+	qsort(copy.distances, copy.n_distances, sizeof(*copy.distances), distance_compare);
+	*ret = copy;
+	return 0;
+}
+
+int topology_builder_add_device(struct topology_builder *builder, const struct topology_device *device)
+{
+	bool is_unmanaged = device->state == TOPOLOGY_STATE_UNMANAGED;
+	struct topology_device copy, *same = NULL;
+	int r;
+
+	for (size_t i = 0; i < builder->n_devices && !same; i++)
+		if (!strcmp(builder->devices[i].name, device->name))
+			same = &builder->devices[i];
+	if (same && is_unmanaged == (same->state == TOPOLOGY_STATE_UNMANAGED))
+		return -EEXIST;
+	if (same && is_unmanaged)
+		return 0;
+	if (!same && builder->n_devices >= TOPOLOGY_DEVICES_MAX)
+		return -E2BIG;
+	r = device_copy(device, &copy);
+	if (r < 0)
+		return r;
+	if (same) {
+		topology_device_fini(same);
+		*same = copy;
+		return 0;
+	}
+	r = array_grow(&builder->devices, &builder->devices_size, builder->n_devices, sizeof(*builder->devices));
+	if (r < 0) {
+		topology_device_fini(&copy);
+		return r;
+	}
 	builder->devices[builder->n_devices++] = copy;
 	return 0;
 }

@@ -69,10 +69,20 @@ struct json_object *topology_region_to_json(const struct topology_region *region
 	return steal_ptr(&object);
 }
 
+static struct json_object *distance_to_json(const struct topology_distance *distance)
+{
+	_cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+
+	if (!object || add_string(object, "device", distance->device) < 0 ||
+	    add_int(object, "distance", distance->distance) < 0)
+		return NULL;
+	return steal_ptr(&object);
+}
+
 struct json_object *topology_device_to_json(const struct topology_device *device)
 {
 	_cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-	struct json_object *regions;
+	struct json_object *regions, *distances;
 
 	if (!object || add_string(object, "name", device->name) < 0 ||
 	    add_string(object, "driver", device->driver) < 0 ||
@@ -87,6 +97,16 @@ struct json_object *topology_device_to_json(const struct topology_device *device
 		return NULL;
 	for (size_t i = 0; i < device->n_regions; i++)
 		if (append(regions, topology_region_to_json(&device->regions[i])) < 0)
+			return NULL;
+	if (add(object, "managed", json_object_new_boolean(device->state != TOPOLOGY_STATE_UNMANAGED)) < 0 ||
+	    add_string(object, "upstream_bridge", device->upstream_bridge) < 0 ||
+	    add_string(object, "pci_class", device->pci_class) < 0)
+		return NULL;
+	distances = json_object_new_array();
+	if (add(object, "distances", distances) < 0)
+		return NULL;
+	for (size_t i = 0; i < device->n_distances; i++)
+		if (append(distances, distance_to_json(&device->distances[i])) < 0)
 			return NULL;
 	return steal_ptr(&object);
 }
@@ -104,7 +124,9 @@ struct json_object *topology_link_to_json(const struct topology *topology, const
 	    add_nullable_int(object, "write_bandwidth_mbps", link->write_bandwidth_mbps) < 0 ||
 	    add_nullable_int(object, "read_latency_ns", link->read_latency_ns) < 0 ||
 	    add_nullable_int(object, "write_latency_ns", link->write_latency_ns) < 0 ||
-	    add_nullable_int(object, "hops", link->hops) < 0 || add_string(object, "provenance", link->provenance) < 0)
+	    add_nullable_int(object, "hops", link->hops) < 0 ||
+	    add_string(object, "provenance", link->provenance) < 0 ||
+	    add_nullable_int(object, "measured_at_s", link->measured_at_s) < 0)
 		return NULL;
 	return steal_ptr(&object);
 }
@@ -260,10 +282,40 @@ static int region_from_json(struct json_object *object, struct topology_region *
 	return 0;
 }
 
+/* Borrowed: the builder copies them. An older writer has none. */
+static int distances_from_json(struct json_object *object, struct topology_device *device)
+{
+	struct json_object *array;
+	size_t n;
+
+	if (is_null(object, "distances"))
+		return 0;
+	if (get(object, "distances", json_type_array, &array) < 0)
+		return -EBADMSG;
+	n = json_object_array_length(array);
+	if (n > TOPOLOGY_DEVICES_MAX)
+		return -E2BIG;
+	device->distances = calloc(n ? n : 1, sizeof(*device->distances));
+	if (!device->distances)
+		return -ENOMEM;
+	for (; device->n_distances < n; device->n_distances++) {
+		struct topology_distance *distance = &device->distances[device->n_distances];
+		struct json_object *item = json_object_array_get_idx(array, device->n_distances);
+		const char *name;
+
+		if (!json_object_is_type(item, json_type_object) || get_name(item, "device", &name) < 0 ||
+		    get_int(item, "distance", &distance->distance) < 0)
+			return -EBADMSG;
+		distance->device = (char *)name;
+	}
+	return 0;
+}
+
 static int device_from_json(struct topology_builder *builder, struct json_object *object)
 {
 	_cleanup_(freep) struct topology_region *regions = NULL;
-	const char *name, *driver, *state, *render_node;
+	_cleanup_(freep) struct topology_distance *distances = NULL;
+	const char *name, *driver, *state, *render_node, *bridge, *pci_class;
 	struct topology_device device = { 0 };
 	struct json_object *array;
 	int r;
@@ -274,11 +326,15 @@ static int device_from_json(struct topology_builder *builder, struct json_object
 	    get_nullable_int(object, "numa_node", &device.numa_node) < 0 ||
 	    get_nullable_string(object, "render_node", &render_node) < 0 ||
 	    get_nullable_int(object, "n_handles", &device.n_handles) < 0 ||
-	    get(object, "regions", json_type_array, &array) < 0)
+	    get(object, "regions", json_type_array, &array) < 0 ||
+	    get_nullable_string(object, "upstream_bridge", &bridge) < 0 ||
+	    get_nullable_string(object, "pci_class", &pci_class) < 0)
 		return -EBADMSG;
 	device.name = (char *)name;
 	device.driver = (char *)driver;
 	device.render_node = (char *)render_node;
+	device.upstream_bridge = (char *)bridge;
+	device.pci_class = (char *)pci_class;
 	device.state = topology_state_from_string(state);
 	if (!device.state)
 		return topology_builder_warn(builder, "unreadable device: %s: state: " NEWER ": left out", name);
@@ -292,6 +348,10 @@ static int device_from_json(struct topology_builder *builder, struct json_object
 			return r;
 	}
 	device.regions = regions;
+	r = distances_from_json(object, &device);
+	distances = device.distances;
+	if (r < 0)
+		return r;
 	r = topology_builder_add_device(builder, &device);
 	return r == -EEXIST ? -EBADMSG : r;
 }
@@ -310,7 +370,8 @@ static int link_from_json(struct topology_builder *builder, struct json_object *
 	    get_nullable_int(object, "read_latency_ns", &link.read_latency_ns) < 0 ||
 	    get_nullable_int(object, "write_latency_ns", &link.write_latency_ns) < 0 ||
 	    get_nullable_int(object, "hops", &link.hops) < 0 ||
-	    get_nullable_string(object, "provenance", &provenance) < 0)
+	    get_nullable_string(object, "provenance", &provenance) < 0 ||
+	    get_nullable_int(object, "measured_at_s", &link.measured_at_s) < 0)
 		return -EBADMSG;
 	link.type = topology_link_type_from_string(type);
 	if (!link.type)

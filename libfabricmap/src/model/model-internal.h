@@ -6,7 +6,6 @@
 #include "model/model.h"
 
 void topology_region_fini(struct topology_region *region);
-void topology_device_fini(struct topology_device *device);
 void topology_link_fini(struct topology_link *link);
 void topology_group_fini(struct topology_group *group);
 

@@ -14,7 +14,7 @@
 static const char *const state_names[] = {
 	[TOPOLOGY_STATE_ONLINE] = "online",	[TOPOLOGY_STATE_DRAINING] = "draining",
 	[TOPOLOGY_STATE_EVICTING] = "evicting", [TOPOLOGY_STATE_OFFLINE] = "offline",
-	[TOPOLOGY_STATE_UNBOUND] = "unbound",
+	[TOPOLOGY_STATE_UNBOUND] = "unbound",	[TOPOLOGY_STATE_UNMANAGED] = "unmanaged",
 };
 
 static const char *const link_type_names[] = {
@@ -215,6 +215,11 @@ void topology_device_fini(struct topology_device *device)
 	for (size_t i = 0; i < device->n_regions; i++)
 		topology_region_fini(&device->regions[i]);
 	free(device->regions);
+	for (size_t i = 0; i < device->n_distances; i++)
+		free(device->distances[i].device);
+	free(device->distances);
+	free(device->upstream_bridge);
+	free(device->pci_class);
 	free(device->name);
 	free(device->driver);
 	free(device->render_node);

@@ -37,6 +37,7 @@ enum topology_state {
 	TOPOLOGY_STATE_EVICTING,
 	TOPOLOGY_STATE_OFFLINE,
 	TOPOLOGY_STATE_UNBOUND, /* its driver was taken off by a removal; the bus still has it */
+	TOPOLOGY_STATE_UNMANAGED, /* a GPU or accelerator whose driver, if it has one, has not joined the fabric */
 };
 
 enum topology_link_type {
@@ -77,6 +78,12 @@ struct topology_region {
 	int64_t pagemap_refs_handles, pagemap_refs_pages, pagemap_refs_mappings;
 };
 
+/* From an unmanaged device to one of the fabric, as the kernel counts it: less is nearer. */
+struct topology_distance {
+	char *device;
+	int64_t distance;
+};
+
 struct topology_device {
 	char *name; /* bus name: 0000:43:00.0 */
 	char *driver; /* may be NULL */
@@ -87,6 +94,11 @@ struct topology_device {
 	int64_t n_handles; /* or TOPOLOGY_UNKNOWN */
 	struct topology_region *regions; /* by name */
 	size_t n_regions;
+	/* Of unmanaged devices only. */
+	char *upstream_bridge; /* 0000:40:01.0, or NULL */
+	char *pci_class; /* 0x030200, or NULL */
+	struct topology_distance *distances; /* by device; those that the kernel knows */
+	size_t n_distances;
 };
 
 /* One direction: how accessor reaches the memory of owner. Numbers may be TOPOLOGY_UNKNOWN. */
@@ -99,6 +111,7 @@ struct topology_link {
 	int64_t read_latency_ns, write_latency_ns;
 	int64_t hops;
 	char *provenance; /* may be NULL */
+	int64_t measured_at_s; /* the bandwidths, in seconds since 1970; TOPOLOGY_UNKNOWN: they were not measured */
 };
 
 struct topology_group {
@@ -122,6 +135,9 @@ struct topology {
 	char **warnings; /* in the order in which they were found */
 	size_t n_warnings;
 };
+
+/* Of one that was put together by hand: frees what it has. */
+void topology_device_fini(struct topology_device *device);
 
 struct topology *topology_ref(struct topology *topology);
 struct topology *topology_unref(struct topology *topology);
@@ -202,7 +218,10 @@ int topology_builder_add_topology(struct topology_builder *builder, const struct
 
 /**
  * topology_builder_add_device() - add a device
- * @device: copied, with its regions
+ * @device: copied, with its regions and distances
+ *
+ * A device that is unmanaged gives way to one of the same name that is not, whichever comes first: a function that
+ * joins or leaves the fabric may for a moment be seen as both.
  *
  * Return: 0, -EEXIST there is one of that name, -E2BIG too many, -ENOMEM.
  */

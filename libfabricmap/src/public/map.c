@@ -216,6 +216,30 @@ FABRICMAP_EXPORT int64_t fabricmap_device_n_handles(const struct fabricmap_devic
 	return device_of(device)->n_handles;
 }
 
+FABRICMAP_EXPORT int fabricmap_device_is_managed(const struct fabricmap_device *device)
+{
+	return device_of(device)->state != TOPOLOGY_STATE_UNMANAGED;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_device_upstream_bridge(const struct fabricmap_device *device)
+{
+	return device_of(device)->upstream_bridge;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_device_pci_class(const struct fabricmap_device *device)
+{
+	return device_of(device)->pci_class;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_device_distance(const struct fabricmap_device *device,
+						   const struct fabricmap_device *to)
+{
+	for (size_t i = 0; i < device_of(device)->n_distances; i++)
+		if (!strcmp(device_of(device)->distances[i].device, device_of(to)->name))
+			return device_of(device)->distances[i].distance;
+	return FABRICMAP_UNKNOWN;
+}
+
 FABRICMAP_EXPORT size_t fabricmap_device_n_regions(const struct fabricmap_device *device)
 {
 	return device_of(device)->n_regions;
@@ -336,6 +360,11 @@ FABRICMAP_EXPORT int64_t fabricmap_link_hops(const struct fabricmap_link *link)
 FABRICMAP_EXPORT const char *fabricmap_link_provenance(const struct fabricmap_link *link)
 {
 	return link_of(link)->provenance;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_link_measured_at_s(const struct fabricmap_link *link)
+{
+	return link_of(link)->measured_at_s;
 }
 
 FABRICMAP_EXPORT size_t fabricmap_n_groups(const struct fabricmap *map)

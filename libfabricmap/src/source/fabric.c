@@ -17,6 +17,7 @@
 
 #define CLASS "class/drm_fabric"
 #define GROUP_CLASS "class/drm_fabric_group"
+#define UNMANAGED_CLASS "class/drm_fabric_unmanaged"
 
 enum {
 	/* Sizes of names in uapi/drm/drm_fabric.h, with the NUL. */
@@ -48,6 +49,12 @@ static int warn_bad_name(struct topology_builder *builder, const char *kind, con
 	return topology_builder_warn(builder, "unreadable %s: %s%s: not a name", kind, text, *name ? "..." : "");
 }
 
+/* Has no file, or had one a moment ago. */
+static bool is_absent(int r)
+{
+	return r == -ENOENT || r == -ENODEV;
+}
+
 /* A number that may be absent: unknown then, and if it is damaged, with a warning. */
 static int read_optional_number(struct topology_builder *builder, int folder_fd, const char *object, const char *name,
 				int64_t *ret)
@@ -56,7 +63,7 @@ static int read_optional_number(struct topology_builder *builder, int folder_fd,
 
 	*ret = TOPOLOGY_UNKNOWN;
 	r = tree_read_number(folder_fd, name, ret);
-	if (r == 0 || r == -ENOENT)
+	if (r == 0 || is_absent(r))
 		return 0;
 	if (is_fatal(r))
 		return r;
@@ -71,7 +78,7 @@ static int read_optional_text(struct topology_builder *builder, int folder_fd, c
 
 	*ret = NULL;
 	r = tree_read(folder_fd, name, TREE_VALUE_MAX_BYTES, ret);
-	if (r == 0 || r == -ENOENT)
+	if (r == 0 || is_absent(r))
 		return 0;
 	if (is_fatal(r))
 		return r;
@@ -217,6 +224,8 @@ static int read_link(struct topology_builder *builder, int links_fd, const char 
 		r = read_optional_number(builder, fd, object, "write_latency", &link.write_latency_ns);
 	if (r == 0)
 		r = read_optional_number(builder, fd, object, "hops", &link.hops);
+	if (r == 0)
+		r = read_optional_number(builder, fd, object, "measured_at_s", &link.measured_at_s);
 	if (r < 0)
 		return r;
 	link.why_not = why_not;
@@ -326,6 +335,112 @@ static int read_device(struct topology_builder *builder, int root_fd, const char
 	if (r < 0)
 		return r;
 	return read_links(builder, fd, name);
+}
+
+/* Files named after devices of the fabric, with a number each. */
+static int read_distances(struct topology_builder *builder, int device_fd, const char *object,
+			  struct topology_device *device)
+{
+	_cleanup_(tree_list_fini) struct tree_list list = { 0 };
+	_cleanup_(closep) int fd = -1;
+	int r;
+
+	fd = tree_open_subfolder(device_fd, "distances");
+	r = fd < 0 ? fd : tree_list_files(fd, TOPOLOGY_DEVICES_MAX, &list);
+	if (is_absent(r))
+		return 0;
+	if (r < 0)
+		return is_fatal(r) ? r : topology_builder_warn(builder, "%s: distances: %s", object, tree_strerror(r));
+	device->distances = calloc(list.n_names ? list.n_names : 1, sizeof(*device->distances));
+	if (!device->distances)
+		return -ENOMEM;
+	for (size_t i = 0; i < list.n_names; i++) {
+		struct topology_distance distance;
+
+		if (!name_is_good(list.names[i], DEVICE_NAME_SIZE))
+			r = warn_bad_name(builder, "distance", list.names[i]);
+		else
+			r = read_optional_number(builder, fd, object, list.names[i], &distance.distance);
+		if (r < 0)
+			return r;
+		if (!name_is_good(list.names[i], DEVICE_NAME_SIZE) || distance.distance == TOPOLOGY_UNKNOWN)
+			continue;
+		distance.device = strdup(list.names[i]);
+		if (!distance.device)
+			return -ENOMEM;
+		device->distances[device->n_distances++] = distance;
+	}
+	return 0;
+}
+
+static int read_unmanaged_device(struct topology_builder *builder, int root_fd, const char *name)
+{
+	_cleanup_(topology_device_fini) struct topology_device device = {
+		.state = TOPOLOGY_STATE_UNMANAGED,
+		.incarnation = TOPOLOGY_UNKNOWN,
+		.n_handles = TOPOLOGY_UNKNOWN,
+	};
+	_cleanup_(freep) char *path = NULL;
+	_cleanup_(freep) char *object = NULL;
+	_cleanup_(closep) int fd = -1;
+	int r;
+
+	if (asprintf(&path, UNMANAGED_CLASS "/%s", name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (asprintf(&object, "unreadable device: %s", name) < 0) {
+		object = NULL;
+		return -ENOMEM;
+	}
+	device.name = strdup(name);
+	if (!device.name)
+		return -ENOMEM;
+	fd = tree_open_folder(root_fd, path);
+	/* It went while we were reading. */
+	if (is_absent(fd))
+		return 0;
+	if (fd < 0)
+		return is_fatal(fd) ? fd : topology_builder_warn(builder, "%s: %s", object, tree_strerror(fd));
+	r = read_optional_text(builder, fd, object, "driver", &device.driver);
+	if (r == 0)
+		r = read_optional_text(builder, fd, object, "pci_class", &device.pci_class);
+	if (r == 0)
+		r = read_optional_text(builder, fd, object, "upstream_bridge", &device.upstream_bridge);
+	if (r == 0)
+		r = read_optional_number(builder, fd, object, "numa_node", &device.numa_node);
+	if (r == 0)
+		r = read_distances(builder, fd, object, &device);
+	if (r == 0)
+		r = topology_builder_add_device(builder, &device);
+	return r == -E2BIG ? topology_builder_warn(builder, "too many devices: unmanaged ones are left out") : r;
+}
+
+/* GPUs and accelerators that are not in the fabric. */
+static int read_unmanaged(struct topology_builder *builder, int root_fd)
+{
+	_cleanup_(tree_list_fini) struct tree_list list = { 0 };
+	_cleanup_(closep) int fd = -1;
+	int r;
+
+	fd = tree_open_folder(root_fd, UNMANAGED_CLASS);
+	r = fd < 0 ? fd : tree_list(fd, TOPOLOGY_DEVICES_MAX, &list);
+	/* An older kernel part does not list them. */
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return is_fatal(r) ? r :
+				     topology_builder_warn(builder, "unreadable fabric: drm_fabric_unmanaged: %s",
+							   tree_strerror(r));
+	for (size_t i = 0; i < list.n_names; i++) {
+		if (!name_is_good(list.names[i], DEVICE_NAME_SIZE))
+			r = warn_bad_name(builder, "device", list.names[i]);
+		else
+			r = read_unmanaged_device(builder, root_fd, list.names[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int read_group(struct topology_builder *builder, int root_fd, const char *id)
@@ -447,6 +562,8 @@ static int read_once(int root_fd, bool last_try, struct topology **ret)
 			return r;
 	}
 	r = read_groups(builder, root_fd);
+	if (r == 0)
+		r = read_unmanaged(builder, root_fd);
 	if (r < 0)
 		return r;
 	if (read_generation(class_fd, &r) != generation) {

@@ -145,7 +145,8 @@ static bool is_regular(int folder_fd, const struct dirent *entry)
 	return fstatat(folder_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
-int tree_list(int folder_fd, size_t n_max, struct tree_list *ret)
+/* What is regular files, or what is not. */
+static int list_entries(int folder_fd, size_t n_max, bool files, struct tree_list *ret)
 {
 	_cleanup_(tree_list_fini) struct tree_list list = { 0 };
 	size_t size = 0;
@@ -170,7 +171,8 @@ int tree_list(int folder_fd, size_t n_max, struct tree_list *ret)
 			r = -errno;
 			break;
 		}
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || is_regular(folder_fd, entry))
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+		    is_regular(folder_fd, entry) != files)
 			continue;
 		if (list.n_names >= n_max) {
 			r = -E2BIG;
@@ -201,6 +203,16 @@ int tree_list(int folder_fd, size_t n_max, struct tree_list *ret)
 	*ret = list;
 	list = (struct tree_list){ 0 };
 	return 0;
+}
+
+int tree_list(int folder_fd, size_t n_max, struct tree_list *ret)
+{
+	return list_entries(folder_fd, n_max, false, ret);
+}
+
+int tree_list_files(int folder_fd, size_t n_max, struct tree_list *ret)
+{
+	return list_entries(folder_fd, n_max, true, ret);
 }
 
 int tree_read(int folder_fd, const char *name, size_t max_bytes, char **ret)

@@ -49,6 +49,9 @@ void tree_list_fini(struct tree_list *list);
  */
 int tree_list(int folder_fd, size_t n_max, struct tree_list *ret);
 
+/* The regular files in it. */
+int tree_list_files(int folder_fd, size_t n_max, struct tree_list *ret);
+
 /**
  * tree_read() - the value in a file
  * @ret: one line, without the newline at its end; the caller frees it
