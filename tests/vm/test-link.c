@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Links and groups are what the machine says, in whatever order its devices came. */
+/* Links and groups are what the machine says, in whatever order its devices came, and links are as fast as measured. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fts.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gpu.h"
@@ -300,8 +302,14 @@ START_TEST(order_does_not_matter)
 {
 	uint64_t random = test_seed();
 	size_t order[MAX_GPUS], n_loops = test_loops(12, 200);
-	char *first = snapshot();
+	char *first;
 
+	/* What was measured goes with a device, and would be missed. */
+	for (size_t i = 0; i < n_gpus; i++) {
+		gpu_unbind(names[i]);
+		gpu_bind(names[i]);
+	}
+	first = snapshot();
 	/* The snapshot is of something, or all comparisons succeed. */
 	ck_assert(n_gpus < 2 || strstr(first, "/state: "));
 	ck_assert(shell("exit $(ls /sys/class/drm_fabric_group | wc -l)") == 0 || strstr(first, "/members: "));
@@ -370,6 +378,257 @@ START_TEST(host_bridge_links_are_opt_in)
 }
 END_TEST
 
+/* ---- measuring ---- */
+
+static void link_file(size_t a, size_t b, const char *attr, char *file, size_t size)
+{
+	snprintf(file, size, "/sys/class/drm_fabric/%s/links/%s/%s", names[a], names[b], attr);
+}
+
+/* Returns 0 or -errno. */
+static int try_measure(size_t a, size_t b, const char *value)
+{
+	char file[192];
+
+	link_file(a, b, "measure", file, sizeof(file));
+	return try_write_file(file, value);
+}
+
+/* A link that is up, or down. Has the machine none, that is said. */
+static bool find_link(bool up, size_t *ret_a, size_t *ret_b)
+{
+	for (size_t a = 0; a < n_gpus; a++)
+		for (size_t b = 0; b < n_gpus; b++) {
+			if (a == b || expected_up(a, b) != up)
+				continue;
+			*ret_a = a;
+			*ret_b = b;
+			return true;
+		}
+	note("the machine has no link that is %s", up ? "up" : "down");
+	return false;
+}
+
+static void measure_state(size_t a, size_t b, char *buf, size_t size)
+{
+	ck_assert(link_attr(a, b, "measure_state", buf, size));
+}
+
+/* What it ends with. */
+static void wait_measured(size_t a, size_t b, char *state, size_t size)
+{
+	uint64_t end = now_ms() + 5000;
+
+	for (;; sleep_ms(2)) {
+		measure_state(a, b, state, size);
+		if (strcmp(state, "running"))
+			return;
+		ck_assert_msg(now_ms() < end, "it does not end");
+	}
+}
+
+static uint64_t link_figure(size_t a, size_t b, const char *attr)
+{
+	char buf[32];
+
+	return link_attr(a, b, attr, buf, sizeof(buf)) ? strtoull(buf, NULL, 10) : 0;
+}
+
+static uint64_t generation(void)
+{
+	char buf[32];
+
+	ck_assert(read_file("/sys/class/drm_fabric/generation", buf, sizeof(buf)));
+	return strtoull(buf, NULL, 10);
+}
+
+/* As if nobody had ever measured. */
+static void rebind(size_t i)
+{
+	gpu_unbind(names[i]);
+	gpu_bind(names[i]);
+}
+
+/* proves: wrong words, a second at a time, and a link that is down are refused, and nothing is published by that */
+START_TEST(bad_measuring_is_refused)
+{
+	char state[64], file[192];
+	struct stat st;
+	size_t a, b;
+
+	if (find_link(false, &a, &b)) {
+		ck_assert_int_eq(try_measure(a, b, "1"), -ENOLINK);
+		measure_state(a, b, state, sizeof(state));
+		ck_assert_str_eq(state, "never");
+	}
+	if (!find_link(true, &a, &b))
+		return;
+	rebind(b);
+	link_file(a, b, "measure", file, sizeof(file));
+	ck_assert(!stat(file, &st));
+	ck_assert_uint_eq(st.st_mode & 0777, 0200);
+	ck_assert_int_eq(try_measure(a, b, "0"), -EINVAL);
+	ck_assert_int_eq(try_measure(a, b, "fast"), -EINVAL);
+	measure_state(a, b, state, sizeof(state));
+	ck_assert_str_eq(state, "never");
+	ck_assert(!link_attr(a, b, "measured_at_s", state, sizeof(state)));
+	ck_assert_int_eq(try_measure(a, b, "1"), 0);
+	ck_assert_int_eq(try_measure(a, b, "1"), -EBUSY);
+	/* Each link for itself. */
+	ck_assert_int_eq(try_measure(b, a, "1"), 0);
+	wait_measured(a, b, state, sizeof(state));
+	ck_assert_str_eq(state, "ok");
+	wait_measured(b, a, state, sizeof(state));
+	ck_assert_str_eq(state, "ok");
+	/* And again. */
+	ck_assert_int_eq(try_measure(a, b, "1"), 0);
+	wait_measured(a, b, state, sizeof(state));
+	ck_assert_str_eq(state, "ok");
+}
+END_TEST
+
+/*
+ * proves: what was measured is published with its time, for that direction, and announced; the memory it took is given
+ * back; it stays while others come and go, and goes with its device
+ */
+START_TEST(measured_figures_appear_and_stay)
+{
+	uint64_t free_bytes, before, read, write, begin_s = (uint64_t)time(NULL), begin_ms;
+	char state[64], provenance[32];
+	struct gpu *owner;
+	size_t a, b;
+
+	if (!find_link(true, &a, &b))
+		return;
+	rebind(a);
+	owner = gpu_open_bare(names[b]);
+	free_bytes = gpu_figure(owner, "regions/vram0/free_bytes");
+	before = generation();
+	begin_ms = now_ms();
+	ck_assert_int_eq(try_measure(a, b, "1"), 0);
+	wait_measured(a, b, state, sizeof(state));
+	note("measured in %llu ms", (unsigned long long)(now_ms() - begin_ms));
+	ck_assert_str_eq(state, "ok");
+	ck_assert_uint_gt(generation(), before);
+	read = link_figure(a, b, "read_bandwidth");
+	write = link_figure(a, b, "write_bandwidth");
+	note("reads %llu MB/s, writes %llu MB/s", (unsigned long long)read, (unsigned long long)write);
+	/* Software copies memory: between what a slow and what a very fast computer does. */
+	ck_assert(read >= 10 && read < 1000000);
+	ck_assert(write >= 10 && write < 1000000);
+	ck_assert(link_attr(a, b, "provenance", provenance, sizeof(provenance)));
+	ck_assert_str_eq(provenance, "measured");
+	ck_assert_uint_ge(link_figure(a, b, "measured_at_s"), begin_s);
+	ck_assert_uint_le(link_figure(a, b, "measured_at_s"), (uint64_t)time(NULL));
+	ck_assert_uint_eq(link_figure(b, a, "measured_at_s"), 0);
+	ck_assert_uint_eq(gpu_figure(owner, "regions/vram0/free_bytes"), free_bytes);
+	gpu_close(owner);
+	for (size_t i = 0; i < n_gpus; i++) {
+		if (i == a || i == b)
+			continue;
+		rebind(i);
+		ck_assert_uint_eq(link_figure(a, b, "read_bandwidth"), read);
+		ck_assert_uint_eq(link_figure(a, b, "write_bandwidth"), write);
+	}
+	check_links();
+	rebind(b);
+	ck_assert_uint_eq(link_figure(a, b, "measured_at_s"), 0);
+	measure_state(a, b, state, sizeof(state));
+	ck_assert_str_eq(state, "never");
+}
+END_TEST
+
+/* proves: without a byte free there, or with the owner draining, measuring fails by name and leaves the figures */
+START_TEST(failed_measuring_leaves_the_figures)
+{
+	struct drm_fabric_devmem_populate populate;
+	struct gpu *owner;
+	char state[64];
+	uint64_t read;
+	size_t a, b, size;
+	char *memory;
+
+	if (!find_link(true, &a, &b))
+		return;
+	ck_assert_int_eq(try_measure(a, b, "1"), 0);
+	wait_measured(a, b, state, sizeof(state));
+	ck_assert_str_eq(state, "ok");
+	read = link_figure(a, b, "read_bandwidth");
+
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_DRAIN, names[b], 0), 0);
+	ck_assert_int_eq(try_measure(a, b, "1"), 0);
+	wait_measured(a, b, state, sizeof(state));
+	ck_assert_str_eq(state, "failed: ESHUTDOWN");
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_CANCEL, names[b], 0), 0);
+	ck_assert_uint_eq(link_figure(a, b, "read_bandwidth"), read);
+
+	owner = gpu_open_name(names[b]);
+	size = gpu_figure(owner, "regions/vram0/size_bytes");
+	if (size > 128 * MIB) {
+		note("%zu MiB are too many to fill", size / MIB);
+		gpu_close(owner);
+		return;
+	}
+	gpu_open_devmem(owner);
+	/* In small pages: one of a large one would not come free by itself. */
+	memory = map_memory(size, false);
+	memset(memory, 1, size);
+	ck_assert_int_eq(gpu_try_populate(owner, memory, size, 0, &populate), 0);
+	ck_assert_uint_eq(gpu_figure(owner, "regions/vram0/free_bytes"), 0);
+	ck_assert_int_eq(try_measure(a, b, "1"), 0);
+	wait_measured(a, b, state, sizeof(state));
+	ck_assert_str_eq(state, "failed: ENOSPC");
+	ck_assert_uint_eq(link_figure(a, b, "read_bandwidth"), read);
+	/* One page is enough. */
+	ck_assert(!munmap(memory + 8 * MIB, 4096));
+	ck_assert_int_eq(try_measure(a, b, "1"), 0);
+	wait_measured(a, b, state, sizeof(state));
+	ck_assert_str_eq(state, "ok");
+	gpu_close(owner);
+	ck_assert(!munmap(memory, size));
+}
+END_TEST
+
+/* proves: either end may be drained or leave at any moment of a measurement; what it writes hits nobody's memory */
+START_TEST(measuring_while_devices_go)
+{
+	size_t n_loops = test_loops(12, 300), a, b;
+	uint64_t random = test_seed();
+	struct gpu *owner;
+	char *memory;
+	char state[64];
+
+	if (!find_link(true, &a, &b))
+		return;
+	memory = map_memory(SIZE, true);
+	for (size_t loop = 0; loop < n_loops; loop++) {
+		size_t goes = test_random(&random) % 2 ? a : b;
+
+		pattern_fill(memory, SIZE, loop);
+		owner = gpu_open_name(names[b]);
+		gpu_open_devmem(owner);
+		gpu_populate(owner, memory, SIZE);
+		ck_assert_int_eq(try_measure(a, b, "1"), 0);
+		sleep_ms(test_random(&random) % 120);
+		if (test_random(&random) % 3) {
+			gpu_close(owner);
+			gpu_unbind(names[goes]);
+			gpu_bind(names[goes]);
+			measure_state(a, b, state, sizeof(state));
+			ck_assert_str_eq(state, "never");
+		} else {
+			ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_DRAIN, names[b], 0), 0);
+			wait_measured(a, b, state, sizeof(state));
+			ck_assert(!strcmp(state, "ok") || !strcmp(state, "failed: ESHUTDOWN"));
+			ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_CANCEL, names[b], 0), 0);
+			gpu_close(owner);
+		}
+		ck_assert_uint_eq(pattern_differs(memory, SIZE, loop), 0);
+	}
+	ck_assert(!munmap(memory, SIZE));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("link");
@@ -382,6 +641,10 @@ int main(void)
 	tcase_add_test(tcase, links_of_the_machine);
 	tcase_add_test(tcase, groups_of_the_machine);
 	tcase_add_test(tcase, accesses_follow_links);
+	tcase_add_test(tcase, bad_measuring_is_refused);
+	tcase_add_test(tcase, measured_figures_appear_and_stay);
+	tcase_add_test(tcase, failed_measuring_leaves_the_figures);
+	tcase_add_test(tcase, measuring_while_devices_go);
 	tcase_add_test(tcase, order_does_not_matter);
 	tcase_add_test(tcase, each_device_away_in_turn);
 	tcase_add_test(tcase, host_bridge_links_are_opt_in);
