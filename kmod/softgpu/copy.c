@@ -10,7 +10,6 @@
  */
 #include <linux/dma-fence.h>
 #include <linux/mm.h>
-#include <linux/pci.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -52,7 +51,7 @@ static int softgpu_copy_piece(struct softgpu_device *sg, const struct drm_fabric
 	guard(rwsem_read)(&sg->windows_lock);
 
 	for (; done < end; done += PAGE_SIZE) {
-		void *vram = sg->vram + copy->offset + done;
+		void *vram = sg->vram.kaddr + copy->offset + done;
 		void *other;
 
 		if (copy->dir == DRM_FABRIC_COPY_CLEAR) {
@@ -89,8 +88,8 @@ static int softgpu_copy_run(struct softgpu_device *sg, const struct drm_fabric_c
 
 	for (i = 0; i < n; i++) {
 		size = PAGE_SIZE << list[i].addr.order;
-		if (!PAGE_ALIGNED(list[i].offset) || size > sg->vram_size ||
-		    list[i].offset > sg->vram_size - size)
+		if (!PAGE_ALIGNED(list[i].offset) || size > sg->vram.size ||
+		    list[i].offset > sg->vram.size - size)
 			return -EINVAL;
 
 		for (done = 0; done < size; done = end) {
@@ -106,7 +105,7 @@ static int softgpu_copy_run(struct softgpu_device *sg, const struct drm_fabric_c
 	}
 
 	/* Reads of a device that has been pulled out give ones, and writes are lost. */
-	return pci_device_is_present(sg->pdev) ? 0 : -ENODEV;
+	return softgpu_is_present(sg->drm.dev) ? 0 : -ENODEV;
 }
 
 static void softgpu_copy_work(struct work_struct *work)
@@ -175,8 +174,8 @@ int softgpu_copy_init(struct softgpu_device *sg)
 	spin_lock_init(&sg->copy_lock);
 	sg->copy_context = dma_fence_context_alloc(1);
 	sg->copy_wq = alloc_ordered_workqueue("softgpu-copy-%s", WQ_MEM_RECLAIM | WQ_HIGHPRI,
-					      pci_name(sg->pdev));
+					      dev_name(sg->drm.dev));
 	if (!sg->copy_wq)
 		return -ENOMEM;
-	return devm_add_action_or_reset(&sg->pdev->dev, softgpu_copy_fini, sg);
+	return devm_add_action_or_reset(sg->drm.dev, softgpu_copy_fini, sg);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The device: PCI below, a DRM render node above, the fabric beside.
+ * The device, on whatever bus: a DRM render node above, the fabric beside.
  *
  * The device structure belongs to the drm_device and may outlive the driver, held by open files.
  * Death is designed first: leave the fabric while the engines still run (the core brings every
@@ -10,7 +10,6 @@
 #include <linux/dma-mapping.h>
 #include <linux/genalloc.h>
 #include <linux/module.h>
-#include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -41,7 +40,7 @@ static int softgpu_info_ioctl(struct drm_device *drm, void *data, struct drm_fil
 		return -EINVAL;
 
 	args->pad = 0;
-	args->vram_size_bytes = sg->vram_size;
+	args->vram_size_bytes = sg->vram.size;
 	args->vram_free_bytes = gen_pool_avail(sg->vram_pool);
 	args->peer_bytes = atomic64_read(&sg->bytes[DRM_FABRIC_PROTO_PEER]);
 	args->local_bytes = atomic64_read(&sg->bytes[DRM_FABRIC_PROTO_LOCAL]);
@@ -143,8 +142,8 @@ static int softgpu_join(struct softgpu_device *sg)
 {
 	struct drm_fabric_region_desc vram = {
 		.name = "vram0",
-		.phys = sg->vram_phys,
-		.size = sg->vram_size,
+		.phys = sg->vram.phys,
+		.size = sg->vram.size,
 	};
 	struct drm_fabric_device *fdev;
 	int err;
@@ -181,37 +180,41 @@ static void softgpu_leave(struct softgpu_device *sg)
 		drm_fabric_device_unregister(fdev);
 }
 
-static int softgpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+/**
+ * softgpu_device_add() - make a software GPU of a device
+ * @dev: the device, bound to its bus's driver; its drvdata is taken
+ * @vram: its memory, copied
+ *
+ * For probe(). What is made goes by devres, after softgpu_device_remove().
+ *
+ * Return: 0 or a negative errno, about which the log says more.
+ */
+int softgpu_device_add(struct device *dev, const struct softgpu_aperture *vram)
 {
 	struct softgpu_device *sg;
 	int err;
 
-	sg = devm_drm_dev_alloc(&pdev->dev, &softgpu_drm_driver, struct softgpu_device, drm);
+	sg = devm_drm_dev_alloc(dev, &softgpu_drm_driver, struct softgpu_device, drm);
 	if (IS_ERR(sg))
 		return PTR_ERR(sg);
 
-	sg->pdev = pdev;
-	pci_set_drvdata(pdev, sg);
+	sg->vram = *vram;
+	dev_set_drvdata(dev, sg);
 	err = drmm_mutex_init(&sg->drm, &sg->fdev_lock);
 	if (err)
 		return err;
 
-	err = pcim_enable_device(pdev);
-	if (err)
-		return err;
-	pci_set_master(pdev);
-
-	err = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	err = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(64));
 	if (err)
 		return err;
 
 	err = softgpu_window_init(sg);
 	if (err)
-		return dev_err_probe(&pdev->dev, err, "DMA goes through bounce buffers\n");
+		return dev_err_probe(dev, err, "DMA goes through bounce buffers\n");
 
 	err = softgpu_vram_init(sg);
 	if (err)
-		return dev_err_probe(&pdev->dev, err, "no VRAM\n");
+		return err;
 
 	err = softgpu_copy_init(sg);
 	if (err)
@@ -223,15 +226,21 @@ static int softgpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	err = softgpu_join(sg);
 	if (err)
-		return dev_err_probe(&pdev->dev, err, "cannot join the fabric\n");
+		return dev_err_probe(dev, err, "cannot join the fabric\n");
 
-	drm_info(&sg->drm, "%llu MiB of VRAM\n", sg->vram_size >> 20);
+	drm_info(&sg->drm, "%llu MiB of VRAM\n", sg->vram.size >> 20);
 	return 0;
 }
 
-static void softgpu_remove(struct pci_dev *pdev)
+/**
+ * softgpu_device_remove() - take every page home and stop the engines
+ * @dev: the device
+ *
+ * For remove(). Takes as long as that takes; afterwards nothing touches the VRAM.
+ */
+void softgpu_device_remove(struct device *dev)
 {
-	struct softgpu_device *sg = pci_get_drvdata(pdev);
+	struct softgpu_device *sg = dev_get_drvdata(dev);
 
 	softgpu_leave(sg);
 
@@ -241,21 +250,18 @@ static void softgpu_remove(struct pci_dev *pdev)
 	flush_workqueue(sg->copy_wq);
 }
 
-static const struct pci_device_id softgpu_pci_ids[] = {
-	/* ivshmem of QEMU */
-	{ PCI_DEVICE(0x1af4, 0x1110) },
-	{ }
-};
-MODULE_DEVICE_TABLE(pci, softgpu_pci_ids);
+static int __init softgpu_module_init(void)
+{
+	return softgpu_pci_register();
+}
 
-static struct pci_driver softgpu_pci_driver = {
-	.name = "softgpu",
-	.id_table = softgpu_pci_ids,
-	.probe = softgpu_probe,
-	.remove = softgpu_remove,
-	.shutdown = softgpu_remove,
-};
-module_pci_driver(softgpu_pci_driver);
+static void __exit softgpu_module_exit(void)
+{
+	softgpu_pci_unregister();
+}
 
-MODULE_DESCRIPTION("Software GPU on the shared memory device of QEMU");
+module_init(softgpu_module_init);
+module_exit(softgpu_module_exit);
+
+MODULE_DESCRIPTION("Software GPU");
 MODULE_LICENSE("Dual MIT/GPL");

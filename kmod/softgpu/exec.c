@@ -13,7 +13,6 @@
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
-#include <linux/pci.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
 
@@ -165,7 +164,7 @@ static int softgpu_exec_run(struct softgpu_job *job)
 	}
 
 	/* What was read of a device that has been pulled out was all ones. */
-	if (job->bytes[DRM_FABRIC_PROTO_LOCAL] && !pci_device_is_present(sg->pdev))
+	if (job->bytes[DRM_FABRIC_PROTO_LOCAL] && !softgpu_is_present(sg->drm.dev))
 		return -ENODEV;
 	return 0;
 }
@@ -285,8 +284,8 @@ static void softgpu_exec_fini(void *data)
  */
 int softgpu_exec_init(struct softgpu_device *sg)
 {
-	sg->exec_wq = alloc_workqueue("softgpu-exec-%s", WQ_UNBOUND, 0, pci_name(sg->pdev));
+	sg->exec_wq = alloc_workqueue("softgpu-exec-%s", WQ_UNBOUND, 0, dev_name(sg->drm.dev));
 	if (!sg->exec_wq)
 		return -ENOMEM;
-	return devm_add_action_or_reset(&sg->pdev->dev, softgpu_exec_fini, sg);
+	return devm_add_action_or_reset(sg->drm.dev, softgpu_exec_fini, sg);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * softgpu - a GPU in software, on the shared memory device of QEMU.
+ * softgpu - a GPU in software.
  *
  * DOC: Overview
  *
- * A render node with VRAM (BAR 2 of ivshmem-plain), a page table of its own with faults, a copy
- * engine and a compute engine; the example for authors of drivers that join the fabric.
+ * A render node with VRAM, a page table of its own with faults, a copy engine and a compute
+ * engine; the example for authors of drivers that join the fabric.
  *
- *	drv.c		the PCI and the DRM device: birth and death
+ *	pci.c		born on PCI: VRAM is a BAR
+ *	drv.c		the DRM device and its place in the fabric: life and death, whatever the bus
  *	vram.c		what VRAM is free
  *	copy.c		the copy engine: finite work, dma_fence, never faults
  *	window.c	peers' apertures, and what an address on the bus means
@@ -37,6 +38,7 @@
 #include <linux/atomic.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/rwsem.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -49,7 +51,6 @@ struct drm_file;
 struct drm_minor;
 struct gen_pool;
 struct iommu_domain;
-struct pci_dev;
 struct workqueue_struct;
 
 /* How much an engine does between two chances for others. */
@@ -59,6 +60,18 @@ struct workqueue_struct;
 #define SOFTGPU_N_PROTOS	(DRM_FABRIC_PROTO_PEER + 1)
 
 /**
+ * struct softgpu_aperture - the VRAM as a bus gives it
+ * @phys: where it is, for peers
+ * @size: bytes, multiple of PAGE_SIZE
+ * @kaddr: where the CPU sees it; good for as long as the driver is bound
+ */
+struct softgpu_aperture {
+	phys_addr_t phys;
+	u64 size;
+	void *kaddr;
+};
+
+/**
  * struct softgpu_device - one software GPU
  *
  * Lives as long as its drm_device, that is also while a file outlives the driver. @vram and the
@@ -66,7 +79,6 @@ struct workqueue_struct;
  */
 struct softgpu_device {
 	struct drm_device drm;
-	struct pci_dev *pdev;
 	/** @domain: translates this device's DMA addresses; NULL if nothing does */
 	struct iommu_domain *domain;
 
@@ -77,9 +89,7 @@ struct softgpu_device {
 	/** @gone: the engines must stop; set once, after the core has left */
 	bool gone;
 
-	void *vram;
-	u64 vram_phys;
-	u64 vram_size;
+	struct softgpu_aperture vram;
 	struct gen_pool *vram_pool;
 
 	struct workqueue_struct *copy_wq;
@@ -160,6 +170,18 @@ static inline struct softgpu_device *softgpu_of_region(struct drm_fabric_region 
 {
 	return drm_fabric_device_priv(drm_fabric_region_device(region));
 }
+
+/* Has it not been pulled out? Asked after an access: one to a device that is away does not fail. */
+static inline bool softgpu_is_present(struct device *dev)
+{
+	return !dev_is_pci(dev) || pci_device_is_present(to_pci_dev(dev));
+}
+
+int softgpu_device_add(struct device *dev, const struct softgpu_aperture *vram);
+void softgpu_device_remove(struct device *dev);
+
+int softgpu_pci_register(void);
+void softgpu_pci_unregister(void);
 
 int softgpu_vram_init(struct softgpu_device *sg);
 int softgpu_vram_alloc(struct drm_fabric_region *region, u64 size, u64 *ret_offset);

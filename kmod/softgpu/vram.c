@@ -8,16 +8,12 @@
  * gpu_buddy can do neither.
  */
 #include <linux/genalloc.h>
-#include <linux/io.h>
 #include <linux/log2.h>
-#include <linux/pci.h>
 
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
 
 #include "softgpu.h"
-
-#define SOFTGPU_VRAM_BAR	2
 
 /* gen_pool_alloc() says 0 for "full": addresses begin here. Keeps the largest alignment. */
 #define SOFTGPU_VRAM_BASE	PMD_SIZE
@@ -41,37 +37,18 @@ static void softgpu_vram_fini(struct drm_device *drm, void *data)
 }
 
 /**
- * softgpu_vram_init() - map the VRAM and make all of it free
+ * softgpu_vram_init() - make all of the VRAM free
  * @sg: the device
  *
- * Return: 0, -ENODEV (no usable BAR), -EBUSY (the BAR is taken), -ENOMEM.
+ * Return: 0 or -ENOMEM.
  */
 int softgpu_vram_init(struct softgpu_device *sg)
 {
-	struct pci_dev *pdev = sg->pdev;
+	int node = dev_to_node(sg->drm.dev);
 	struct gen_pool *pool;
-	void *vram;
 	int err;
 
-	if (!(pci_resource_flags(pdev, SOFTGPU_VRAM_BAR) & IORESOURCE_MEM))
-		return -ENODEV;
-
-	sg->vram_phys = pci_resource_start(pdev, SOFTGPU_VRAM_BAR);
-	sg->vram_size = round_down(pci_resource_len(pdev, SOFTGPU_VRAM_BAR), PAGE_SIZE);
-	if (!sg->vram_size || !PAGE_ALIGNED(sg->vram_phys))
-		return -ENODEV;
-
-	err = pcim_request_region(pdev, SOFTGPU_VRAM_BAR, "softgpu");
-	if (err)
-		return err;
-
-	/* The BAR of ivshmem is RAM of the host: cached is right, and what peers use too. */
-	vram = devm_memremap(&pdev->dev, sg->vram_phys, sg->vram_size, MEMREMAP_WB);
-	if (IS_ERR(vram))
-		return PTR_ERR(vram);
-	sg->vram = vram;
-
-	pool = gen_pool_create(PAGE_SHIFT, dev_to_node(&pdev->dev));
+	pool = gen_pool_create(PAGE_SHIFT, node);
 	if (!pool)
 		return -ENOMEM;
 
@@ -79,7 +56,7 @@ int softgpu_vram_init(struct softgpu_device *sg)
 	if (err)
 		return err;
 
-	err = gen_pool_add(pool, SOFTGPU_VRAM_BASE, sg->vram_size, dev_to_node(&pdev->dev));
+	err = gen_pool_add(pool, SOFTGPU_VRAM_BASE, sg->vram.size, node);
 	if (err)
 		return err;
 

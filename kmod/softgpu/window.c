@@ -9,7 +9,6 @@
 #include <linux/dma-direct.h>
 #include <linux/io.h>
 #include <linux/iommu.h>
-#include <linux/pci.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -23,8 +22,8 @@ struct softgpu_window {
 	phys_addr_t phys;
 	u64 size;
 	void *kaddr;
-	/* Whose aperture it is; NULL if that is no PCI device. Counted. */
-	struct pci_dev *owner;
+	/* Whose aperture it is; counted. */
+	struct device *owner;
 };
 
 /**
@@ -36,7 +35,7 @@ struct softgpu_window {
  */
 int softgpu_window_init(struct softgpu_device *sg)
 {
-	struct device *dev = &sg->pdev->dev;
+	struct device *dev = sg->drm.dev;
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 
 	/* Memory is found by phys_to_virt(). */
@@ -72,7 +71,6 @@ static struct softgpu_window *softgpu_window_find(struct softgpu_device *sg,
 /* drm_fabric_device_ops.attach_peer */
 int softgpu_window_attach(struct drm_fabric_device *accessor, struct drm_fabric_region *region)
 {
-	struct device *owner = drm_fabric_device_drm(drm_fabric_region_device(region))->dev;
 	struct softgpu_device *sg = drm_fabric_device_priv(accessor);
 	struct softgpu_window *window;
 	int err = 0;
@@ -89,8 +87,7 @@ int softgpu_window_attach(struct drm_fabric_device *accessor, struct drm_fabric_
 		err = -ENOMEM;
 		goto free_window;
 	}
-	if (dev_is_pci(owner))
-		window->owner = pci_dev_get(to_pci_dev(owner));
+	window->owner = get_device(drm_fabric_device_drm(drm_fabric_region_device(region))->dev);
 
 	down_write(&sg->windows_lock);
 	window->id = ffz(sg->window_ids);
@@ -106,7 +103,7 @@ int softgpu_window_attach(struct drm_fabric_device *accessor, struct drm_fabric_
 	if (!err)
 		return 0;
 
-	pci_dev_put(window->owner);
+	put_device(window->owner);
 	memunmap(window->kaddr);
 free_window:
 	kfree(window);
@@ -130,7 +127,7 @@ void softgpu_window_revoke(struct drm_fabric_device *accessor, struct drm_fabric
 	if (WARN_ON(!window))
 		return;
 
-	pci_dev_put(window->owner);
+	put_device(window->owner);
 	memunmap(window->kaddr);
 	kfree(window);
 }
@@ -144,7 +141,7 @@ static phys_addr_t softgpu_bus_to_phys(struct softgpu_device *sg, unsigned int p
 	/* dma_map_resource() without an IOMMU gives the physical address as it is. */
 	if (proto == DRM_FABRIC_PROTO_PEER)
 		return addr;
-	return dma_to_phys(&sg->pdev->dev, addr);
+	return dma_to_phys(sg->drm.dev, addr);
 }
 
 /**
@@ -167,7 +164,7 @@ void *softgpu_window_resolve(struct softgpu_device *sg, unsigned int proto, u64 
 	lockdep_assert_held_read(&sg->windows_lock);
 
 	if (proto == DRM_FABRIC_PROTO_LOCAL)
-		return addr < sg->vram_size ? sg->vram + addr : NULL;
+		return addr < sg->vram.size ? sg->vram.kaddr + addr : NULL;
 
 	phys = softgpu_bus_to_phys(sg, proto, addr);
 	if (proto == DRM_FABRIC_PROTO_SYSTEM)
@@ -200,8 +197,7 @@ bool softgpu_window_all_present(struct softgpu_device *sg, unsigned long used)
 		return true;
 
 	list_for_each_entry(window, &sg->windows, link)
-		if ((used & BIT(window->id)) && window->owner &&
-		    !pci_device_is_present(window->owner))
+		if ((used & BIT(window->id)) && !softgpu_is_present(window->owner))
 			return false;
 	return true;
 }
