@@ -9,12 +9,20 @@
  * remove() has stopped it before VRAM is unmapped.
  */
 #include <linux/dma-fence.h>
+#include <linux/dma-mapping.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "softgpu.h"
+
+/* The side of a job that is the engine's own: the offsets in its list are into this. */
+struct softgpu_local {
+	void *kaddr;
+	u64 size;
+};
 
 struct softgpu_copy_job {
 	/* First: the last dma_fence_put() frees the job. */
@@ -23,6 +31,7 @@ struct softgpu_copy_job {
 	spinlock_t lock;
 	struct work_struct work;
 	struct softgpu_device *sg;
+	struct softgpu_local local;
 	const struct drm_fabric_copy *list;
 	unsigned int n;
 };
@@ -43,19 +52,19 @@ static const struct dma_fence_ops softgpu_copy_fence_ops = {
 };
 
 /* Bytes [@done, @end) of @copy, at most SOFTGPU_PIECE. */
-static int softgpu_copy_piece(struct softgpu_device *sg, const struct drm_fabric_copy *copy,
-			      u64 done, u64 end)
+static int softgpu_copy_piece(struct softgpu_device *sg, const struct softgpu_local *local,
+			      const struct drm_fabric_copy *copy, u64 done, u64 end)
 {
 	unsigned long used = 0;
 
 	guard(rwsem_read)(&sg->windows_lock);
 
 	for (; done < end; done += PAGE_SIZE) {
-		void *vram = sg->vram.kaddr + copy->offset + done;
+		void *own = local->kaddr + copy->offset + done;
 		void *other;
 
 		if (copy->dir == DRM_FABRIC_COPY_CLEAR) {
-			clear_page(vram);
+			clear_page(own);
 			continue;
 		}
 
@@ -64,12 +73,12 @@ static int softgpu_copy_piece(struct softgpu_device *sg, const struct drm_fabric
 			return -ENXIO;
 
 		if (copy->dir == DRM_FABRIC_COPY_TO_REGION) {
-			copy_page(vram, other);
+			copy_page(own, other);
 			continue;
 		}
 		if (softgpu_bad_page(sg, copy->offset + done))
 			return -EIO;
-		copy_page(other, vram);
+		copy_page(other, own);
 		/* One bit: who compares the bytes counts one. */
 		if (copy->addr.proto == DRM_FABRIC_PROTO_SYSTEM && softgpu_fail_page(sg))
 			*(u8 *)other ^= 1;
@@ -78,8 +87,8 @@ static int softgpu_copy_piece(struct softgpu_device *sg, const struct drm_fabric
 	return softgpu_window_all_present(sg, used) ? 0 : -ENODEV;
 }
 
-static int softgpu_copy_run(struct softgpu_device *sg, const struct drm_fabric_copy *list,
-			    unsigned int n)
+static int softgpu_copy_run(struct softgpu_device *sg, const struct softgpu_local *local,
+			    const struct drm_fabric_copy *list, unsigned int n)
 {
 	bool fail = softgpu_fail_copy(sg);
 	u64 size, done, end;
@@ -88,8 +97,8 @@ static int softgpu_copy_run(struct softgpu_device *sg, const struct drm_fabric_c
 
 	for (i = 0; i < n; i++) {
 		size = PAGE_SIZE << list[i].addr.order;
-		if (!PAGE_ALIGNED(list[i].offset) || size > sg->vram.size ||
-		    list[i].offset > sg->vram.size - size)
+		if (!PAGE_ALIGNED(list[i].offset) || size > local->size ||
+		    list[i].offset > local->size - size)
 			return -EINVAL;
 
 		for (done = 0; done < size; done = end) {
@@ -97,7 +106,7 @@ static int softgpu_copy_run(struct softgpu_device *sg, const struct drm_fabric_c
 			/* An engine that fails has done something: all but the last piece. */
 			if (fail && i == n - 1 && end == size)
 				return -EIO;
-			err = softgpu_copy_piece(sg, list + i, done, end);
+			err = softgpu_copy_piece(sg, local, list + i, done, end);
 			if (err)
 				return err;
 			cond_resched();
@@ -114,7 +123,7 @@ static void softgpu_copy_work(struct work_struct *work)
 	bool cookie = dma_fence_begin_signalling();
 	int err;
 
-	err = softgpu_copy_run(job->sg, job->list, job->n);
+	err = softgpu_copy_run(job->sg, &job->local, job->list, job->n);
 	if (err)
 		dma_fence_set_error(&job->fence, err);
 	dma_fence_signal(&job->fence);
@@ -123,11 +132,10 @@ static void softgpu_copy_work(struct work_struct *work)
 	dma_fence_put(&job->fence);
 }
 
-/* drm_fabric_device_ops.copy */
-struct dma_fence *softgpu_copy(struct drm_fabric_region *region,
-			       const struct drm_fabric_copy *list, unsigned int n)
+static struct dma_fence *softgpu_copy_start(struct softgpu_device *sg,
+					    const struct softgpu_local *local,
+					    const struct drm_fabric_copy *list, unsigned int n)
 {
-	struct softgpu_device *sg = softgpu_of_region(region);
 	struct softgpu_copy_job *job;
 	int err;
 
@@ -135,11 +143,12 @@ struct dma_fence *softgpu_copy(struct drm_fabric_region *region,
 
 	job = kmalloc_obj(*job, GFP_NOWAIT);
 	if (!job) {
-		err = softgpu_copy_run(sg, list, n);
+		err = softgpu_copy_run(sg, local, list, n);
 		return err ? ERR_PTR(err) : dma_fence_get_stub();
 	}
 
 	job->sg = sg;
+	job->local = *local;
 	job->list = list;
 	job->n = n;
 	spin_lock_init(&job->lock);
@@ -154,6 +163,99 @@ struct dma_fence *softgpu_copy(struct drm_fabric_region *region,
 	spin_unlock(&sg->copy_lock);
 
 	return &job->fence;
+}
+
+/* drm_fabric_device_ops.copy */
+struct dma_fence *softgpu_copy(struct drm_fabric_region *region,
+			       const struct drm_fabric_copy *list, unsigned int n)
+{
+	struct softgpu_device *sg = softgpu_of_region(region);
+	const struct softgpu_local vram = { .kaddr = sg->vram.kaddr, .size = sg->vram.size };
+
+	return softgpu_copy_start(sg, &vram, list, n);
+}
+
+/* Move [@addr, @addr + @size) of a peer from or to @local, again and again if that is smaller. */
+static int softgpu_copy_peer(struct softgpu_device *sg, const struct softgpu_local *local,
+			     dma_addr_t addr, u64 size, bool write)
+{
+	/* As many of @local's size as there are, then one of each smaller one at most. */
+	u64 step, most = size / local->size + ilog2(local->size);
+	struct drm_fabric_copy *list;
+	struct dma_fence *fence;
+	unsigned int n = 0;
+	int err;
+
+	list = kvcalloc(most, sizeof(*list), GFP_KERNEL);
+	if (!list)
+		return -ENOMEM;
+
+	for (; size; size -= step, addr += step) {
+		step = min(local->size, rounddown_pow_of_two(size));
+		list[n].dir = write ? DRM_FABRIC_COPY_FROM_REGION : DRM_FABRIC_COPY_TO_REGION;
+		list[n].addr = (struct drm_pagemap_addr){
+			.addr = addr,
+			.proto = DRM_FABRIC_PROTO_PEER,
+			.order = ilog2(step) - PAGE_SHIFT,
+			.dir = DMA_BIDIRECTIONAL,
+		};
+		n++;
+	}
+
+	fence = softgpu_copy_start(sg, local, list, n);
+	if (IS_ERR(fence)) {
+		err = PTR_ERR(fence);
+	} else {
+		dma_fence_wait(fence, false);
+		err = min(dma_fence_get_status(fence), 0);
+		dma_fence_put(fence);
+	}
+	kvfree(list);
+	return err;
+}
+
+/*
+ * drm_fabric_device_ops.copy_region: by the copy engine, between the peer's window and VRAM, or
+ * where none of that is free a buffer.
+ */
+int softgpu_copy_region(struct drm_fabric_device *accessor, struct drm_fabric_region *region,
+			u64 offset, u64 size, bool write)
+{
+	struct softgpu_device *sg = drm_fabric_device_priv(accessor);
+	struct device *dev = sg->drm.dev;
+	struct softgpu_local local;
+	void *buffer = NULL;
+	dma_addr_t addr;
+	u64 vram;
+	int err;
+
+	if (!size || !PAGE_ALIGNED(size) || !PAGE_ALIGNED(offset))
+		return -EINVAL;
+
+	local.size = min_t(u64, roundup_pow_of_two(size), PMD_SIZE);
+	err = softgpu_vram_take(sg, local.size, &vram);
+	if (!err) {
+		local.kaddr = sg->vram.kaddr + vram;
+	} else {
+		local.size = min(local.size, SOFTGPU_PIECE);
+		buffer = kvzalloc(local.size, GFP_KERNEL);
+		if (!buffer)
+			return -ENOMEM;
+		local.kaddr = buffer;
+	}
+
+	addr = dma_map_resource(dev, drm_fabric_region_phys(region) + offset, size,
+				DMA_BIDIRECTIONAL, 0);
+	err = dma_mapping_error(dev, addr);
+	if (!err) {
+		err = softgpu_copy_peer(sg, &local, addr, size, write);
+		dma_unmap_resource(dev, addr, size, DMA_BIDIRECTIONAL, 0);
+	}
+
+	if (!buffer)
+		softgpu_vram_give(sg, vram, local.size);
+	kvfree(buffer);
+	return err;
 }
 
 static void softgpu_copy_fini(void *data)

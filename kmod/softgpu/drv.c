@@ -29,6 +29,7 @@ static const struct drm_fabric_device_ops softgpu_fabric_ops = {
 	.copy = softgpu_copy,
 	.attach_peer = softgpu_window_attach,
 	.revoke_peer = softgpu_window_revoke,
+	.copy_region = softgpu_copy_region,
 };
 
 static int softgpu_info_ioctl(struct drm_device *drm, void *data, struct drm_file *file)

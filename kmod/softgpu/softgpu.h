@@ -184,6 +184,8 @@ int softgpu_pci_register(void);
 void softgpu_pci_unregister(void);
 
 int softgpu_vram_init(struct softgpu_device *sg);
+int softgpu_vram_take(struct softgpu_device *sg, u64 size, u64 *ret_offset);
+void softgpu_vram_give(struct softgpu_device *sg, u64 offset, u64 size);
 int softgpu_vram_alloc(struct drm_fabric_region *region, u64 size, u64 *ret_offset);
 void softgpu_vram_free(struct drm_fabric_region *region, u64 offset, u64 size);
 u64 softgpu_vram_free_bytes(struct drm_fabric_region *region);
@@ -191,6 +193,8 @@ u64 softgpu_vram_free_bytes(struct drm_fabric_region *region);
 int softgpu_copy_init(struct softgpu_device *sg);
 struct dma_fence *softgpu_copy(struct drm_fabric_region *region,
 			       const struct drm_fabric_copy *list, unsigned int n);
+int softgpu_copy_region(struct drm_fabric_device *accessor, struct drm_fabric_region *region,
+			u64 offset, u64 size, bool write);
 
 int softgpu_window_init(struct softgpu_device *sg);
 int softgpu_window_attach(struct drm_fabric_device *accessor, struct drm_fabric_region *region);

@@ -64,10 +64,16 @@ int softgpu_vram_init(struct softgpu_device *sg)
 	return 0;
 }
 
-/* drm_fabric_device_ops.alloc */
-int softgpu_vram_alloc(struct drm_fabric_region *region, u64 size, u64 *ret_offset)
+/**
+ * softgpu_vram_take() - take a block of VRAM
+ * @sg: the device
+ * @size: bytes, a power of two from PAGE_SIZE to PMD_SIZE; the block is aligned to it
+ * @ret_offset: where it is
+ *
+ * Any context. Return: 0 or -ENOSPC.
+ */
+int softgpu_vram_take(struct softgpu_device *sg, u64 size, u64 *ret_offset)
 {
-	struct softgpu_device *sg = softgpu_of_region(region);
 	struct genpool_data_align align = { .align = size };
 	unsigned long addr;
 
@@ -82,12 +88,22 @@ int softgpu_vram_alloc(struct drm_fabric_region *region, u64 size, u64 *ret_offs
 	return 0;
 }
 
+/* Gives any part of what was taken back. Any context. */
+void softgpu_vram_give(struct softgpu_device *sg, u64 offset, u64 size)
+{
+	gen_pool_free(sg->vram_pool, SOFTGPU_VRAM_BASE + offset, size);
+}
+
+/* drm_fabric_device_ops.alloc */
+int softgpu_vram_alloc(struct drm_fabric_region *region, u64 size, u64 *ret_offset)
+{
+	return softgpu_vram_take(softgpu_of_region(region), size, ret_offset);
+}
+
 /* drm_fabric_device_ops.free */
 void softgpu_vram_free(struct drm_fabric_region *region, u64 offset, u64 size)
 {
-	struct softgpu_device *sg = softgpu_of_region(region);
-
-	gen_pool_free(sg->vram_pool, SOFTGPU_VRAM_BASE + offset, size);
+	softgpu_vram_give(softgpu_of_region(region), offset, size);
 }
 
 /* drm_fabric_device_ops.free_bytes */
