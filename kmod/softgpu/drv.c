@@ -253,12 +253,21 @@ void softgpu_device_remove(struct device *dev)
 
 static int __init softgpu_module_init(void)
 {
-	return softgpu_pci_register();
+	int err;
+
+	err = softgpu_bus_register();
+	if (err)
+		return err;
+	err = softgpu_pci_register();
+	if (err)
+		softgpu_bus_unregister();
+	return err;
 }
 
 static void __exit softgpu_module_exit(void)
 {
 	softgpu_pci_unregister();
+	softgpu_bus_unregister();
 }
 
 module_init(softgpu_module_init);

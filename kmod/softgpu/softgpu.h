@@ -8,6 +8,7 @@
  * engine; the example for authors of drivers that join the fabric.
  *
  *	pci.c		born on PCI: VRAM is a BAR
+ *	bus.c		born anywhere, at run time: VRAM is RAM
  *	drv.c		the DRM device and its place in the fabric: life and death, whatever the bus
  *	vram.c		what VRAM is free
  *	copy.c		the copy engine: finite work, dma_fence, never faults
@@ -28,6 +29,9 @@
  *	softgpu_file.create_lock (mutex: VM_CREATE of a file)
  *	  softgpu_device.fdev_lock (mutex: the device's place in the fabric)
  *	    the core's
+ *
+ *	softgpu_bus_lock (mutex: what new_device has made)
+ *	  the device lock of the driver core: probe()
  *
  * pt_lock is taken in reclaim, windows_lock also on the way to a dma_fence: no memory is allocated
  * under either, and the engines hold them for SOFTGPU_PIECE bytes at a time.
@@ -182,6 +186,9 @@ void softgpu_device_remove(struct device *dev);
 
 int softgpu_pci_register(void);
 void softgpu_pci_unregister(void);
+
+int softgpu_bus_register(void);
+void softgpu_bus_unregister(void);
 
 int softgpu_vram_init(struct softgpu_device *sg);
 int softgpu_vram_take(struct softgpu_device *sg, u64 size, u64 *ret_offset);
