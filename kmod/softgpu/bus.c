@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Born anywhere: software GPUs that are made at run time, on a bus of their own, after
+ * Born anywhere: software GPUs that are made and linked at run time, on a bus of their own, after
  * the model of netdevsim. Their VRAM is RAM: contiguous, so that it has a physical address that
  * peers map, and theirs from new_device to del_device, as a card has its VRAM also while no driver
  * is bound.
@@ -247,9 +247,41 @@ static ssize_t del_device_store(const struct bus_type *bus, const char *buf, siz
 }
 static BUS_ATTR_WO(del_device);
 
+static int softgpu_link(char **argv, int argc)
+{
+	int err = softgpu_link_declare(argv, argc);
+
+	if (err == -EINVAL)
+		pr_err("link: not of the form \"ACCESSOR OWNER none|TYPE READ_MBPS WRITE_MBPS [LATENCY_NS]\"\n");
+	return err;
+}
+
+static ssize_t link_store(const struct bus_type *bus, const char *buf, size_t count)
+{
+	return softgpu_bus_store(buf, count, softgpu_link);
+}
+static BUS_ATTR_WO(link);
+
+static int softgpu_unlink(char **argv, int argc)
+{
+	int err = softgpu_link_forget(argv, argc);
+
+	if (err == -EINVAL)
+		pr_err("unlink: not of the form \"ACCESSOR OWNER\"\n");
+	return err;
+}
+
+static ssize_t unlink_store(const struct bus_type *bus, const char *buf, size_t count)
+{
+	return softgpu_bus_store(buf, count, softgpu_unlink);
+}
+static BUS_ATTR_WO(unlink);
+
 static struct attribute *softgpu_bus_attrs[] = {
 	&bus_attr_new_device.attr,
 	&bus_attr_del_device.attr,
+	&bus_attr_link.attr,
+	&bus_attr_unlink.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(softgpu_bus);

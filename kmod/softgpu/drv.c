@@ -22,6 +22,10 @@
 
 #include "softgpu.h"
 
+/* From before they join until they leave. */
+static DEFINE_MUTEX(devices_lock);
+static LIST_HEAD(devices);
+
 static const struct drm_fabric_device_ops softgpu_fabric_ops = {
 	.alloc = softgpu_vram_alloc,
 	.free = softgpu_vram_free,
@@ -29,6 +33,7 @@ static const struct drm_fabric_device_ops softgpu_fabric_ops = {
 	.copy = softgpu_copy,
 	.attach_peer = softgpu_window_attach,
 	.revoke_peer = softgpu_window_revoke,
+	.describe_link = softgpu_link_describe,
 	.copy_region = softgpu_copy_region,
 };
 
@@ -139,6 +144,55 @@ static const struct drm_driver softgpu_drm_driver = {
 	.minor = 0,
 };
 
+/* Only what is listed hears of a change: list it, and then ask what its links are. */
+static void softgpu_list(struct softgpu_device *sg)
+{
+	guard(mutex)(&devices_lock);
+	list_add_tail(&sg->link, &devices);
+}
+
+static void softgpu_unlist(struct softgpu_device *sg)
+{
+	guard(mutex)(&devices_lock);
+	list_del(&sg->link);
+}
+
+/* By name, counted, or NULL. */
+static struct softgpu_device *softgpu_find(const char *name)
+{
+	struct softgpu_device *sg;
+
+	guard(mutex)(&devices_lock);
+	list_for_each_entry(sg, &devices, link) {
+		if (strcmp(dev_name(sg->drm.dev), name))
+			continue;
+		drm_dev_get(&sg->drm);
+		return sg;
+	}
+	return NULL;
+}
+
+/**
+ * softgpu_device_links_changed() - tell the core that the links of a device have changed
+ * @name: the device; there need be none of that name
+ *
+ * Returns when the change is in force. May sleep, for as long as work on a link that is cut takes.
+ */
+void softgpu_device_links_changed(const char *name)
+{
+	struct softgpu_device *sg = softgpu_find(name);
+
+	if (!sg)
+		return;
+
+	/* Keeps remove() from giving fdev up meanwhile, and waits until the device has joined. */
+	mutex_lock(&sg->fdev_lock);
+	if (sg->fdev)
+		drm_fabric_links_changed(sg->fdev);
+	mutex_unlock(&sg->fdev_lock);
+	drm_dev_put(&sg->drm);
+}
+
 static int softgpu_join(struct softgpu_device *sg)
 {
 	struct drm_fabric_region_desc vram = {
@@ -152,14 +206,18 @@ static int softgpu_join(struct softgpu_device *sg)
 	/* Who opens the node at its uevent waits in VM_CREATE until the device has joined. */
 	guard(mutex)(&sg->fdev_lock);
 
+	softgpu_list(sg);
 	err = drm_dev_register(&sg->drm, 0);
-	if (err)
+	if (err) {
+		softgpu_unlist(sg);
 		return err;
+	}
 
 	fdev = drm_fabric_device_register(&sg->drm, &softgpu_fabric_ops, sg, &vram, 1);
 	if (IS_ERR(fdev)) {
 		/* Not drm_dev_unregister(): somebody may have opened it by now. */
 		drm_dev_unplug(&sg->drm);
+		softgpu_unlist(sg);
 		return PTR_ERR(fdev);
 	}
 
@@ -177,8 +235,10 @@ static void softgpu_leave(struct softgpu_device *sg)
 	sg->fdev = NULL;
 	mutex_unlock(&sg->fdev_lock);
 
-	if (fdev)
-		drm_fabric_device_unregister(fdev);
+	if (!fdev)
+		return;
+	softgpu_unlist(sg);
+	drm_fabric_device_unregister(fdev);
 }
 
 /**
@@ -268,6 +328,7 @@ static void __exit softgpu_module_exit(void)
 {
 	softgpu_pci_unregister();
 	softgpu_bus_unregister();
+	softgpu_links_free();
 }
 
 module_init(softgpu_module_init);

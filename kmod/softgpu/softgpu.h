@@ -9,6 +9,7 @@
  *
  *	pci.c		born on PCI: VRAM is a BAR
  *	bus.c		born anywhere, at run time: VRAM is RAM
+ *	link.c		links that are declared at run time
  *	drv.c		the DRM device and its place in the fabric: life and death, whatever the bus
  *	vram.c		what VRAM is free
  *	copy.c		the copy engine: finite work, dma_fence, never faults
@@ -28,7 +29,9 @@
  *
  *	softgpu_file.create_lock (mutex: VM_CREATE of a file)
  *	  softgpu_device.fdev_lock (mutex: the device's place in the fabric)
- *	    the core's
+ *	    the core's, by drm_fabric_device_register() and drm_fabric_links_changed()
+ *	      links_lock of link.c (mutex: declared links)
+ *	    devices_lock of drv.c (mutex: the list of devices)
  *
  *	softgpu_bus_lock (mutex: what new_device has made)
  *	  the device lock of the driver core: probe()
@@ -83,6 +86,8 @@ struct softgpu_aperture {
  */
 struct softgpu_device {
 	struct drm_device drm;
+	/** @link: in the list of devices, while @fdev is there or about to be */
+	struct list_head link;
 	/** @domain: translates this device's DMA addresses; NULL if nothing does */
 	struct iommu_domain *domain;
 
@@ -183,12 +188,19 @@ static inline bool softgpu_is_present(struct device *dev)
 
 int softgpu_device_add(struct device *dev, const struct softgpu_aperture *vram);
 void softgpu_device_remove(struct device *dev);
+void softgpu_device_links_changed(const char *name);
 
 int softgpu_pci_register(void);
 void softgpu_pci_unregister(void);
 
 int softgpu_bus_register(void);
 void softgpu_bus_unregister(void);
+
+int softgpu_link_declare(char **argv, int argc);
+int softgpu_link_forget(char **argv, int argc);
+void softgpu_link_describe(struct drm_fabric_device *accessor, struct drm_fabric_device *owner,
+			   struct drm_fabric_link_desc *desc);
+void softgpu_links_free(void);
 
 int softgpu_vram_init(struct softgpu_device *sg);
 int softgpu_vram_take(struct softgpu_device *sg, u64 size, u64 *ret_offset);
