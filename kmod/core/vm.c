@@ -440,6 +440,25 @@ static struct fabric_run *fault_cut(struct fabric_fault *f, unsigned int *ret_n)
 	return runs;
 }
 
+/*
+ * device_map refuses a page that the device does not reach, and that is -EFAULT. Was it on its way
+ * when the snapshot was made (then it was not seen, and nothing invalidates when it arrives), has
+ * it gone away again, or has a link? Then it is no fault of the process's.
+ */
+static bool fault_was_refused(struct fabric_fault *f)
+{
+	unsigned long *pfns = kvmemdup(f->pfns, f->n * sizeof(*pfns), GFP_KERNEL);
+	u64 seq = f->seq;
+	bool refused = !pfns || fault_snapshot(f) || seq != f->seq ||
+		       memcmp(pfns, f->pfns, f->n * sizeof(*pfns));
+
+	kvfree(pfns);
+	guard(rcu)();
+	for (unsigned long i = 0; i < f->n && !refused; i++)
+		refused = fault_must_go_home(f, i);
+	return refused;
+}
+
 static int fault_get_pages(struct fabric_fault *f)
 {
 	const struct drm_gpusvm_ctx ctx = {
@@ -461,6 +480,8 @@ static int fault_get_pages(struct fabric_fault *f)
 
 		/* A page of another region has come in between, or a link has gone: look again. */
 		if (err == -EOPNOTSUPP || err == -EBUSY)
+			return -EAGAIN;
+		if (err == -EFAULT && fault_was_refused(f))
 			return -EAGAIN;
 		if (err)
 			return err;
