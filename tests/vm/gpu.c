@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +103,7 @@ size_t gpu_names(char (*names)[DRM_FABRIC_DEVICE_NAME_SIZE], size_t size)
 	dir = opendir(CLASS);
 	ck_assert_msg(dir, CLASS ": %s (modprobe softgpu)", strerror(errno));
 	while ((entry = readdir(dir)) && n < size)
-		if (strchr(entry->d_name, ':'))
+		if (entry->d_type == DT_LNK)
 			snprintf(names[n++], sizeof(*names), "%.31s", entry->d_name);
 	closedir(dir);
 	qsort(names, n, sizeof(*names), compare_names);
@@ -429,4 +430,37 @@ size_t words_differ(const void *addr, size_t size, uint64_t value)
 	for (size_t i = 0; i < size / sizeof(*words); i++)
 		n += words[i] != value;
 	return n;
+}
+
+static int write_bus(const char *attr, const char *format, va_list args, char *text, size_t size)
+{
+	char file[128];
+
+	vsnprintf(text, size, format, args);
+	snprintf(file, sizeof(file), "/sys/bus/softgpu/%s", attr);
+	return try_write_file(file, text);
+}
+
+int gpu_try_bus(const char *attr, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = write_bus(attr, format, args, text, sizeof(text));
+	va_end(args);
+	return r;
+}
+
+void gpu_bus(const char *attr, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = write_bus(attr, format, args, text, sizeof(text));
+	va_end(args);
+	ck_assert_msg(!r, "%s <- %s: %s", attr, text, strerror(-r));
 }

@@ -82,4 +82,8 @@ void pattern_fill(void *addr, size_t size, uint64_t seed);
 size_t pattern_differs(const void *addr, size_t size, uint64_t seed);
 /* Words that are not @value. */
 size_t words_differ(const void *addr, size_t size, uint64_t value);
+
+/* Writes /sys/bus/softgpu/<attr>: devices and links made at run time. Returns 0 or -errno. */
+__attribute__((format(printf, 2, 3))) int gpu_try_bus(const char *attr, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void gpu_bus(const char *attr, const char *format, ...);
 #endif
