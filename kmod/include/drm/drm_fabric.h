@@ -27,6 +27,9 @@
  *	              drm_fabric_vm.gc_lock (spinlock), the driver's page-table lock
  *	            the shrinker's list of pagemaps (spinlock)
  *
+ * A link's lock (mutex: its figures) is inside drm_fabric_registry and inside users; work of a link
+ * takes users of the owner for reading, and is waited for with drm_fabric_registry held.
+ *
  * state_lock and vms_lock are not held together, nor are region->lock and what is below vms_lock.
  * Spinlocks of the core have nothing inside but wait queues and what queues work.
  *
