@@ -204,7 +204,8 @@ struct drm_fabric_device_ops {
 	 *
 	 * @write: by @accessor into @region; otherwise it reads. The bytes at @offset are scratch
 	 * that the core has taken from the peer for this. The link is up and stays so. From a
-	 * worker, one at a time for each link. May sleep. Return: 0 when the bytes have arrived.
+	 * worker, one at a time for each link. May sleep, but comes back in bounded time: draining
+	 * the peer and taking the link down wait for it. Return: 0 when the bytes have arrived.
 	 */
 	int (*copy_region)(struct drm_fabric_device *accessor, struct drm_fabric_region *region,
 			   u64 offset, u64 size, bool write);
@@ -286,8 +287,10 @@ void drm_fabric_device_unregister(struct drm_fabric_device *fdev);
  *
  * Asks the drivers of both ends of each link anew (@describe_link). A link that is down now is
  * revoked when this returns: no accessor uses the peer's memory any more, running work goes on
- * through system memory. May sleep. Not from an operation of the driver, and not under a lock that
- * one takes.
+ * through system memory, and a measurement has ended. May sleep, and wait for faults and populates
+ * under way. Harmless before the device has joined others and once it leaves; not after
+ * drm_fabric_device_unregister() has returned. Not from an operation of the driver, and not under a
+ * lock that one takes.
  */
 void drm_fabric_links_changed(struct drm_fabric_device *fdev);
 
