@@ -636,7 +636,7 @@ int main(void)
 
 	test_seed();
 	gpu_load();
-	tcase_set_timeout(tcase, 12);
+	tcase_set_timeout(tcase, 30);
 	tcase_add_checked_fixture(tcase, load, NULL);
 	tcase_add_test(tcase, links_of_the_machine);
 	tcase_add_test(tcase, groups_of_the_machine);

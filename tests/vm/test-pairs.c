@@ -450,7 +450,7 @@ START_TEST(cut_under_load)
 	wait_for_work(&workers[0], 1);
 	ck_assert_uint_gt(peer_bytes_so_far(workers[0].gpu), 0);
 
-	for (size_t loop = 0; loop < test_loops(5, 200); loop++) {
+	for (size_t loop = 0; loop < test_loops(5, 100); loop++) {
 		gpu_bus("link", "softgpu0 softgpu1 none");
 		/* What began before tells its bytes at its end. */
 		wait_for_work(&workers[0], 1);
