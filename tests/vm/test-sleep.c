@@ -235,6 +235,57 @@ START_TEST(refused_in_time)
 }
 END_TEST
 
+/* Takes system memory until there is not much more than @left; keeps it until it is killed. The first to die. */
+static void hold_memory(int ready, size_t left)
+{
+	write_file("/proc/self/oom_score_adj", "1000");
+	while (vmstat("nr_free_pages") * 4096 > left)
+		if (mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) ==
+		    MAP_FAILED)
+			_exit(2);
+	ck_assert_int_eq(write(ready, "", 1), 1);
+	for (;;)
+		pause();
+}
+
+/* proves: without room in system memory the machine stays awake, and says so long before the timeout */
+START_TEST(refused_without_memory)
+{
+	size_t size = 480 * MIB;
+	struct gpu *gpu = gpu_open(0);
+	char *a = map_memory(size, _i);
+	int ready[2], pid, status, r;
+	uint64_t start, took;
+	char c;
+
+	gpu_open_devmem(gpu);
+	pattern_fill(a, size, test_seed());
+	gpu_populate(gpu, a, size);
+	ck_assert(!pipe(ready));
+	pid = fork();
+	if (!pid)
+		hold_memory(ready[1], 256 * MIB);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	clear_log();
+	start = now_ms();
+	r = go_to_sleep("freeze");
+	took = now_ms() - start;
+	note("sleep: %s after %llu ms", strerror(-r), (unsigned long long)took);
+	ck_assert_int_eq(waitpid(pid, &status, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(r, -EBUSY);
+	ck_assert_uint_lt(took, 15000);
+	ck_assert(log_says(gpu->name, "evict_blocked memory"));
+	ck_assert(gpu_wait_attr(gpu->name, "state", "online", 0));
+	ck_assert_uint_gt(gpu_figure(gpu, "regions/vram0/resident_bytes"), 0);
+	ck_assert_int_eq(go_to_sleep("freeze"), 0);
+	ck_assert_uint_eq(gpu_figure(gpu, "regions/vram0/resident_bytes"), 0);
+	ck_assert_uint_eq(pattern_differs(a, size, test_seed()), 0);
+	gpu_close(gpu);
+}
+END_TEST
+
 static void admin_in_a_loop(const char *name)
 {
 	uint64_t random = test_seed();
@@ -312,6 +363,7 @@ int main(void)
 	tcase_add_loop_test(tcase, data_is_at_home_asleep, 0, 6);
 	tcase_add_loop_test(tcase, stays_as_it_was_left, 0, 2);
 	tcase_add_test(tcase, refused_in_time);
+	tcase_add_loop_test(tcase, refused_without_memory, 0, 2);
 	tcase_add_test(tcase, sleep_among_others);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
