@@ -507,6 +507,44 @@ START_TEST(not_reclaimed_in_use)
 }
 END_TEST
 
+/* proves: dead pages keep the struct pages that they are, and no others: those made after them go as ever */
+START_TEST(beside_dead_pages)
+{
+	uint64_t before = vmstat("nr_memmap_pages"), one;
+	struct gpu *gpu = gpu_open(0);
+	char *a = map_memory(SIZE, _i), *b = map_memory(SIZE, _i);
+
+	gpu_write_attr(gpu->name, "regions/vram0/idle_timeout_ms", "3600000");
+	gpu_open_devmem(gpu);
+	one = check_memmap(gpu, before);
+	memset(a, 1, SIZE);
+	gpu_populate(gpu, a, SIZE);
+	gpu_fault(gpu, "fail_copy_nth", 1);
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_EVICT, gpu->name, 20000), 0);
+	gpu_fault(gpu, "fail_copy_nth", 0);
+	ck_assert_uint_eq(gpu_figure(gpu, "regions/vram0/dead_bytes"), SIZE);
+	ck_assert(state_is(gpu, "dead"));
+	ck_assert_int_eq(trim(gpu), -EBUSY);
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_CANCEL, gpu->name, 0), 0);
+
+	pattern_fill(b, SIZE, test_seed());
+	gpu_populate(gpu, b, SIZE);
+	ck_assert(state_is(gpu, "active"));
+	ck_assert_uint_eq(vmstat("nr_memmap_pages"), before + 2 * one);
+	ck_assert_uint_eq(pattern_differs(b, SIZE, test_seed()), 0);
+	close_devmem(gpu);
+	ck_assert(state_is(gpu, "idle"));
+	ck_assert_int_eq(trim(gpu), 0);
+	ck_assert(state_is(gpu, "dead"));
+	ck_assert_uint_eq(vmstat("nr_memmap_pages"), before + one);
+	ck_assert(!munmap(a, SIZE));
+	ck_assert(gpu_wait_attr(gpu->name, STATE, "absent", 1000));
+	ck_assert_uint_eq(gpu_figure(gpu, "regions/vram0/dead_bytes"), 0);
+	ck_assert_uint_eq(vmstat("nr_memmap_pages"), before);
+	gpu_close(gpu);
+}
+END_TEST
+
 static uint64_t cpu_ms(void)
 {
 	struct rusage usage;
@@ -688,6 +726,7 @@ int main(void)
 	tcase = tcase_create("long");
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, load, NULL);
+	tcase_add_loop_test(tcase, beside_dead_pages, 0, 2);
 	tcase_add_loop_test(tcase, reclaimed_when_idle, 0, 2);
 	tcase_add_test(tcase, everybody_at_once);
 	suite_add_tcase(suite, tcase);
