@@ -365,7 +365,9 @@ static void fabric_device_evict_region(struct drm_fabric_device *fdev,
 			copy_failed = 0;
 		else if (!copy_failed)
 			copy_failed = jiffies ?: 1;
-		bury = copy_failed && time_after(jiffies, copy_failed + COPY_PATIENCE);
+		/* To sleep is no reason to lose a page: it is refused then. */
+		bury = copy_failed && time_after(jiffies, copy_failed + COPY_PATIENCE) &&
+		       READ_ONCE(fdev->reason) != DRM_FABRIC_REASON_SUSPEND;
 	}
 }
 
