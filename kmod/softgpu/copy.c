@@ -76,7 +76,7 @@ static int softgpu_copy_piece(struct softgpu_device *sg, const struct softgpu_lo
 			copy_page(own, other);
 			continue;
 		}
-		if (softgpu_bad_page(sg, copy->offset + done))
+		if (softgpu_bad_page(sg, own))
 			return -EIO;
 		copy_page(other, own);
 		/* One bit: who compares the bytes counts one. */

@@ -36,11 +36,13 @@ bool softgpu_fail_copy(struct softgpu_device *sg)
 /**
  * softgpu_bad_page() - can the copy engine not read this page?
  * @sg: the device
- * @offset: of the page in VRAM
+ * @page: in VRAM, or elsewhere: then it can
  */
-bool softgpu_bad_page(struct softgpu_device *sg, u64 offset)
+bool softgpu_bad_page(struct softgpu_device *sg, const void *page)
 {
-	return atomic_read(&sg->bad_page) == (offset >> PAGE_SHIFT) + 1;
+	int bad = atomic_read(&sg->bad_page);
+
+	return bad > 0 && page == sg->vram.kaddr + ((u64)(bad - 1) << PAGE_SHIFT);
 }
 
 /**

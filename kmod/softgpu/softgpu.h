@@ -231,7 +231,7 @@ int softgpu_exec_ioctl(struct drm_device *drm, void *data, struct drm_file *file
 
 void softgpu_fail_init(struct drm_minor *minor);
 bool softgpu_fail_copy(struct softgpu_device *sg);
-bool softgpu_bad_page(struct softgpu_device *sg, u64 offset);
+bool softgpu_bad_page(struct softgpu_device *sg, const void *page);
 bool softgpu_fail_page(struct softgpu_device *sg);
 
 #endif /* _SOFTGPU_H_ */
