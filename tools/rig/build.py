@@ -58,6 +58,7 @@ class Build:
             self._initramfs()
             if "kmod" in parts:
                 self._kmod("kmod", "kmod")
+                self._kmod("tests/bench/module", "bench")
             if "user" in parts:
                 self._meson()
             if self.plant:
@@ -99,7 +100,7 @@ class Build:
         key = " ".join([self.root.path, self.kernel.release, *(
             str(os.stat(f).st_ino) for f in (self.root.image, self.kernel.image))])
         if not os.path.exists(marker) or read_bytes(marker).decode() != key:
-            for name in ("kmod", "plant", "meson", "meson.whole", "stage", "stage.key"):
+            for name in ("kmod", "bench", "plant", "meson", "meson.whole", "stage", "stage.key"):
                 path = os.path.join(self.path, name)
                 if os.path.isdir(path):
                     shutil.rmtree(path)
@@ -167,7 +168,7 @@ class Build:
 
     def _modules(self):
         """What kbuild built last, which excludes leftovers of sources that are gone."""
-        for output in ("kmod", "plant"):
+        for output in ("kmod", "bench", "plant"):
             order = os.path.join(self.path, output, "modules.order")
             if os.path.exists(order):
                 for line in read_bytes(order).decode().split():
