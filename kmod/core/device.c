@@ -371,6 +371,37 @@ static void fabric_device_evict_region(struct drm_fabric_device *fdev,
 	}
 }
 
+/* Is it offline now? Nobody is at work who has begun while it was called off. */
+static bool fabric_device_evicted(struct drm_fabric_device *fdev)
+{
+	guard(rwsem_write)(&fdev->users);
+	guard(mutex)(&fdev->state_lock);
+	WRITE_ONCE(fdev->blocked, FABRIC_BLOCKED_NONE);
+	if (!fabric_device_evict_wanted(fdev))
+		return false;
+	/* Called off and begun anew, with pages that came in between: another round. */
+	if (fabric_device_resident(fdev)) {
+		queue_work(fabric_evict_wq, &fdev->evict_work);
+		return false;
+	}
+	fabric_device_set_state(fdev, DRM_FABRIC_STATE_OFFLINE);
+	return true;
+}
+
+/*
+ * The memory is at home; nobody waits for the struct pages to go. Called off meanwhile they are in
+ * use again, so nobody may begin while they go.
+ */
+static void fabric_device_drop_pagemaps(struct drm_fabric_device *fdev)
+{
+	guard(rwsem_write)(&fdev->users);
+	scoped_guard(mutex, &fdev->state_lock)
+		if (fdev->state != DRM_FABRIC_STATE_OFFLINE)
+			return;
+	for (unsigned int i = 0; i < fdev->n_regions; i++)
+		fabric_region_drop_pagemap(fdev->regions[i]);
+}
+
 static void fabric_device_evict_work(struct work_struct *work)
 {
 	struct drm_fabric_device *fdev = container_of(work, struct drm_fabric_device, evict_work);
@@ -381,20 +412,8 @@ static void fabric_device_evict_work(struct work_struct *work)
 	for (i = 0; i < fdev->n_regions; i++)
 		fabric_device_evict_region(fdev, fdev->regions[i], patience);
 
-	/* Called off meanwhile, the pagemaps are in use again: nobody may begin while they go. */
-	guard(rwsem_write)(&fdev->users);
-	guard(mutex)(&fdev->state_lock);
-	WRITE_ONCE(fdev->blocked, FABRIC_BLOCKED_NONE);
-	if (!fabric_device_evict_wanted(fdev))
-		return;
-	/* Called off and begun anew, with pages that came in between: another round. */
-	if (fabric_device_resident(fdev)) {
-		queue_work(fabric_evict_wq, &fdev->evict_work);
-		return;
-	}
-	for (i = 0; i < fdev->n_regions; i++)
-		fabric_region_drop_pagemap(fdev->regions[i]);
-	fabric_device_set_state(fdev, DRM_FABRIC_STATE_OFFLINE);
+	if (fabric_device_evicted(fdev))
+		fabric_device_drop_pagemaps(fdev);
 }
 
 /* Evicted, called off, or overtaken by another way of taking the device. */

@@ -3,7 +3,9 @@
  * Everything home: the evictor.
  *
  * It goes by page frames, not by processes, so it finds pages whatever has become of the process
- * that placed them. It works in aligned windows of a PMD: a large folio never reaches across the
+ * that placed them. Where that process still has them, a whole piece goes at once by its address,
+ * with one look at the page tables; page by page, each by its reverse mapping, goes what is left:
+ * moved, shared, or in the hands of a child. It works in aligned windows of a PMD: a large folio never reaches across the
  * end of one. A large folio needs a large page of system memory, for the core mm does not split
  * it without a virtual address; if there is no large page, or some of it cannot be copied, an
  * address is looked up and the folio split there, and the next round finds small pages.
@@ -27,6 +29,7 @@ struct evict_window {
 	unsigned long src[PMD_SIZE >> PAGE_SHIFT];
 	unsigned long dst[PMD_SIZE >> PAGE_SHIFT];
 	struct drm_fabric_copy list[PMD_SIZE >> PAGE_SHIFT];
+	unsigned int list_at[PMD_SIZE >> PAGE_SHIFT]; /* whose piece of work that is */
 	unsigned long n_pages;
 	bool patient; /* leave a run for the next round if its process's mmap_lock is taken */
 	bool whole; /* large folios that do not go home die as they are: they do not split */
@@ -165,8 +168,7 @@ static bool evict_give_up(struct evict_window *w, unsigned long i)
  * Destinations for the pages that are locked and unmapped. A page without one stays. Returns what
  * was in the way.
  */
-static enum fabric_blocked evict_get_destinations(struct fabric_pagemap *pm, struct evict_window *w,
-						  unsigned long first)
+static enum fabric_blocked evict_get_destinations(struct fabric_pagemap *pm, struct evict_window *w)
 {
 	enum fabric_blocked blocked = FABRIC_BLOCKED_NONE;
 	bool may_take = evict_may_take(w->n_pages);
@@ -174,16 +176,19 @@ static enum fabric_blocked evict_get_destinations(struct fabric_pagemap *pm, str
 	for (unsigned long i = 0; i < w->n_pages; i++) {
 		struct folio *folio = NULL;
 		unsigned int order;
+		struct page *page;
+		bool dead;
 
 		w->dst[i] = 0;
 		if (!(w->src[i] & MIGRATE_PFN_MIGRATE))
 			continue;
-		order = folio_order(page_folio(migrate_pfn_to_page(w->src[i])));
-		if (may_take && !test_bit(first + i, pm->dead))
+		page = migrate_pfn_to_page(w->src[i]);
+		order = folio_order(page_folio(page));
+		dead = test_bit(fabric_page_index(pm, page), pm->dead);
+		if (may_take && !dead)
 			folio = evict_alloc(order);
 		if (!folio) {
-			if (!test_bit(first + i, pm->dead) &&
-			    !(w->abandoned && evict_give_up(w, i)))
+			if (!dead && !(w->abandoned && evict_give_up(w, i)))
 				blocked = FABRIC_BLOCKED_MEMORY;
 		} else {
 			folio_lock(folio);
@@ -202,8 +207,7 @@ static enum fabric_blocked evict_get_destinations(struct fabric_pagemap *pm, str
  * Copy what has a destination; what cannot be copied has none afterwards. Pages share the fate of
  * others only if the engine is well.
  */
-static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_window *w,
-				      unsigned long first)
+static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_window *w)
 {
 	struct device *dev = pm->region->fdev->dev.parent;
 	enum fabric_blocked blocked = FABRIC_BLOCKED_NONE;
@@ -226,22 +230,21 @@ static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_wi
 			continue;
 		}
 		copy->dir = DRM_FABRIC_COPY_FROM_REGION;
-		copy->offset = (u64)(first + i) << PAGE_SHIFT;
+		copy->offset = (u64)fabric_page_index(pm, migrate_pfn_to_page(w->src[i]))
+			       << PAGE_SHIFT;
 		copy->addr = drm_pagemap_addr_encode(addr, DRM_INTERCONNECT_SYSTEM, order,
 						     DMA_FROM_DEVICE);
-		n++;
+		w->list_at[n++] = i;
 	}
 	failed = fabric_copy_run(pm->region, w->list, n);
 	for (unsigned int i = 0; i < n; i++) {
 		bool lost = failed && fabric_copy_run(pm->region, &w->list[i], 1);
-		unsigned long index = (w->list[i].offset >> PAGE_SHIFT) - first;
-
 		dma_unmap_page(dev, w->list[i].addr.addr, PAGE_SIZE << w->list[i].addr.order,
 			       DMA_FROM_DEVICE);
 		if (!lost)
 			continue;
-		evict_drop(&w->dst[index]);
-		if (!w->bury || !evict_give_up(w, index))
+		evict_drop(&w->dst[w->list_at[i]]);
+		if (!w->bury || !evict_give_up(w, w->list_at[i]))
 			blocked = FABRIC_BLOCKED_COPY;
 	}
 	return blocked;
@@ -253,36 +256,110 @@ static bool evict_is_retired(struct folio *folio)
 	return (unsigned long)folio_zone_device_data(folio) & DRM_PAGEMAP_ZDD_FLAG_MIGRATED;
 }
 
-/* Isolate the pages, give them destinations, copy, and put those in their place. */
-static enum fabric_blocked evict_move(struct fabric_pagemap *pm, struct evict_window *w,
-				      unsigned long first)
+/* Give isolated pages destinations, and copy them there. */
+static enum fabric_blocked evict_transfer(struct fabric_pagemap *pm, struct evict_window *w)
 {
 	enum fabric_blocked blocked, copy_blocked;
-	unsigned long moved = 0;
 
-	if (migrate_device_range(w->src, PHYS_PFN(pm->pgmap.range.start) + first, w->n_pages))
-		return FABRIC_BLOCKED_MEMORY;
 	for (unsigned long i = 0; i < w->n_pages; i++)
 		if ((w->src[i] & MIGRATE_PFN_MIGRATE) &&
 		    evict_is_retired(page_folio(migrate_pfn_to_page(w->src[i]))))
 			w->src[i] &= ~MIGRATE_PFN_MIGRATE;
 
-	blocked = evict_get_destinations(pm, w, first);
-	copy_blocked = evict_copy(pm, w, first);
-	if (copy_blocked)
-		blocked = copy_blocked;
-
+	blocked = evict_get_destinations(pm, w);
+	copy_blocked = evict_copy(pm, w);
 	/* The device may have written them: see fabric_copy_to_ram(). */
 	for (unsigned long i = 0; i < w->n_pages; i++)
 		if (w->dst[i])
 			folio_set_dirty(page_folio(migrate_pfn_to_page(w->src[i])));
-	migrate_device_pages(w->src, w->dst, w->n_pages);
+	return copy_blocked ?: blocked;
+}
+
+/* How many pages have been put in their place; before the migration is finalized. */
+static unsigned long evict_count(struct fabric_pagemap *pm, struct evict_window *w)
+{
+	unsigned long moved = 0;
+
 	for (unsigned long i = 0; i < w->n_pages; i++)
 		if ((w->src[i] & MIGRATE_PFN_MIGRATE) && w->dst[i])
 			moved += folio_nr_pages(page_folio(migrate_pfn_to_page(w->dst[i])));
-	migrate_device_finalize(w->src, w->dst, w->n_pages);
 	atomic64_add(moved << PAGE_SHIFT, &pm->region->evicted_bytes);
+	return moved;
+}
+
+/* Pages [first, first + w->n_pages), by page frame. */
+static enum fabric_blocked evict_move(struct fabric_pagemap *pm, struct evict_window *w,
+				      unsigned long first)
+{
+	enum fabric_blocked blocked;
+
+	if (migrate_device_range(w->src, PHYS_PFN(pm->pgmap.range.start) + first, w->n_pages))
+		return FABRIC_BLOCKED_MEMORY;
+	blocked = evict_transfer(pm, w);
+	migrate_device_pages(w->src, w->dst, w->n_pages);
+	evict_count(pm, w);
+	migrate_device_finalize(w->src, w->dst, w->n_pages);
 	return blocked;
+}
+
+/* Where @alloc placed page @index, and how many of its pages from there on lie side by side. */
+static unsigned long evict_placed_at(const struct fabric_alloc *alloc, unsigned long index,
+				     unsigned long *ret_n)
+{
+	unsigned long address = alloc->start;
+
+	for (unsigned int i = 0; i < alloc->n_extents; i++) {
+		unsigned long extent = alloc->extents[i].offset >> PAGE_SHIFT;
+		unsigned long n = alloc->extents[i].n_pages;
+
+		if (index >= extent && index < extent + n) {
+			*ret_n = n - (index - extent);
+			return address + ((index - extent) << PAGE_SHIFT);
+		}
+		address += n << PAGE_SHIFT;
+	}
+	return 0;
+}
+
+/*
+ * As many of the pages [first, end) as @alloc has placed side by side, by their address in @mm,
+ * whose lock is held. What is there and is not theirs stays. True: all of them have moved.
+ */
+static bool evict_move_by_address(struct fabric_pagemap *pm, struct evict_window *w,
+				  unsigned long first, unsigned long end,
+				  const struct fabric_alloc *alloc, struct mm_struct *mm)
+{
+	struct migrate_vma migrate = {
+		.src = w->src,
+		.dst = w->dst,
+		.pgmap_owner = fabric_owner(),
+		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE | MIGRATE_VMA_SELECT_COMPOUND,
+	};
+	unsigned long n = 0, moved;
+
+	migrate.start = evict_placed_at(alloc, first, &n);
+	if (n < end - first)
+		return false;
+	migrate.end = migrate.start + ((end - first) << PAGE_SHIFT);
+	migrate.vma = find_vma(mm, migrate.start);
+	if (!migrate.vma || migrate.vma->vm_start > migrate.start ||
+	    migrate.vma->vm_end < migrate.end)
+		return false;
+	w->n_pages = end - first;
+	if (migrate_vma_setup(&migrate) || !migrate.cpages)
+		return false;
+	for (unsigned long i = 0; i < w->n_pages; i++) {
+		struct page *page = migrate_pfn_to_page(w->src[i]);
+
+		/* Holes are offered, too. */
+		if (!page || !is_device_private_page(page) || fabric_page_pagemap(page) != pm)
+			w->src[i] &= ~MIGRATE_PFN_MIGRATE;
+	}
+	evict_transfer(pm, w);
+	migrate_vma_pages(&migrate);
+	moved = evict_count(pm, w);
+	migrate_vma_finalize(&migrate);
+	return moved == end - first;
 }
 
 /*
@@ -301,9 +378,14 @@ static enum fabric_blocked evict_run(struct fabric_pagemap *pm, struct evict_win
 	bool users = mmget_not_zero(place.mm) || evict_find_place(page, &place);
 	bool locked = users && mmap_read_trylock(place.mm);
 	enum fabric_blocked blocked = FABRIC_BLOCKED_BUSY;
+	unsigned long n_pages = w->n_pages;
 	bool large = false;
 
-	if (locked || !users || !w->patient) {
+	if (locked && place.mm == alloc->devmem.mm &&
+	    evict_move_by_address(pm, w, first, first + n_pages, alloc, place.mm)) {
+		blocked = FABRIC_BLOCKED_NONE;
+	} else if (locked || !users || !w->patient) {
+		w->n_pages = n_pages;
 		blocked = evict_move(pm, w, first);
 		large = w->src[0] & MIGRATE_PFN_COMPOUND;
 	}

@@ -94,13 +94,22 @@ static void row(const char *name, uint64_t value, const char *unit, const char *
 
 /* -- where the time goes ----------------------------------------------------------- */
 
+/* It is emptied by being opened so. */
+static void trace_clear(void)
+{
+	int fd = open(TRACE "/trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 /* Events of @group, named bench for our own, are noted from here on. */
 static bool trace_begin(const char *group)
 {
 	(void)try_write_file(TRACE "/tracing_on", "0");
 	(void)try_write_file(TRACE "/buffer_size_kb", "16384");
 	(void)try_write_file(TRACE "/trace_clock", "mono");
-	(void)try_write_file(TRACE "/trace", "");
+	trace_clear();
 	return !shell("echo 1 >" TRACE "/events/%s/enable", group) && !try_write_file(TRACE "/tracing_on", "1");
 }
 
@@ -164,8 +173,8 @@ static uint64_t function_end(void)
 	return sum;
 }
 
-/* Nanoseconds for which no processor had anything to do since trace_begin("power/cpu_idle"). */
-static uint64_t idle_end(void)
+/* Nanoseconds of [@from, @to), after trace_begin("power/cpu_idle"), for which no processor had anything to do. */
+static uint64_t idle_end(uint64_t from, uint64_t to)
 {
 	uint64_t idle = 0, sum = 0, all = (1ull << sysconf(_SC_NPROCESSORS_ONLN)) - 1, since = 0, now;
 	unsigned int cpu;
@@ -177,6 +186,7 @@ static uint64_t idle_end(void)
 	while (f && trace_next(f, &cpu, &now, text, sizeof(text))) {
 		bool ends = strstr(text, "state=4294967295");
 
+		now = now < from ? from : now > to ? to : now;
 		if (idle == all && ends)
 			sum += now - since;
 		idle = ends ? idle & ~(1ull << cpu) : idle | 1ull << cpu;
@@ -402,7 +412,7 @@ static void moves(struct gpu *gpu, bool huge)
 		(void)populate(gpu, ours);
 	if (trace_begin("power/cpu_idle")) {
 		executed = evict(gpu, ours);
-		executed -= idle_end();
+		executed -= idle_end(0, UINT64_MAX);
 	}
 
 	memcpy(failed, why, sizeof(why));
@@ -565,9 +575,13 @@ static void sysfs_read(struct gpu *gpu)
 	close(figure);
 }
 
+/*
+ * Both wait for grace periods, whose phase has nothing to do with the work: what was executed is compared, without the
+ * time in which nobody had anything to do.
+ */
 static void pagemap_create(struct gpu *gpu)
 {
-	uint64_t ours[MAX_ROUNDS], theirs[MAX_ROUNDS], start;
+	uint64_t ours[MAX_ROUNDS], theirs[MAX_ROUNDS], start, end;
 	uint64_t region = gpu_figure(gpu, "regions/vram0/size_bytes");
 	char buf[64];
 	int r;
@@ -578,9 +592,11 @@ static void pagemap_create(struct gpu *gpu)
 
 		if (!gpu_wait_attr(gpu->name, "regions/vram0/pagemap_state", "absent", WAIT_MS))
 			invalid("the pagemap stays");
+		trace_begin("power/cpu_idle");
 		start = now_ns();
 		r = gpu_try_open_devmem(gpu);
-		ours[at] = now_ns() - start;
+		end = now_ns();
+		ours[at] = end - start - idle_end(start, end);
 		if (r)
 			invalid("OPEN_DEVMEM: %d", r);
 		else
@@ -588,11 +604,16 @@ static void pagemap_create(struct gpu *gpu)
 		gpu->devmem_fd = -1;
 
 		theirs[at] = 0;
+		trace_begin("power/cpu_idle");
 		if (shell("modprobe bench_pagemap size_bytes=%llu", (unsigned long long)region) ||
-		    !read_file("/sys/module/bench_pagemap/parameters/create_ns", buf, sizeof(buf)))
+		    !read_file("/sys/module/bench_pagemap/parameters/start_ns", buf, sizeof(buf))) {
 			invalid("no module bench_pagemap");
-		else
-			theirs[at] = strtoull(buf, NULL, 10);
+		} else {
+			start = strtoull(buf, NULL, 10);
+			ck_assert(read_file("/sys/module/bench_pagemap/parameters/end_ns", buf, sizeof(buf)));
+			end = strtoull(buf, NULL, 10);
+			theirs[at] = end - start - idle_end(start, end);
+		}
 		(void)shell("rmmod bench_pagemap");
 	}
 	row("pagemap_create_vs_memremap", median(ours, n_rounds), "ns", "memremap_pages() of as much, by a module",

@@ -12,9 +12,11 @@ static unsigned long size_bytes = 256UL << 20;
 module_param(size_bytes, ulong, 0444);
 MODULE_PARM_DESC(size_bytes, "how much memory the pages stand for");
 
-static unsigned long create_ns;
-module_param(create_ns, ulong, 0444);
-MODULE_PARM_DESC(create_ns, "result: nanoseconds in memremap_pages(), address range included");
+static unsigned long start_ns, end_ns;
+module_param(start_ns, ulong, 0444);
+MODULE_PARM_DESC(start_ns, "result: when it began, CLOCK_MONOTONIC");
+module_param(end_ns, ulong, 0444);
+MODULE_PARM_DESC(end_ns, "result: when memremap_pages() had returned, address range included");
 
 static void bench_folio_free(struct folio *folio)
 {
@@ -40,16 +42,16 @@ static struct dev_pagemap pagemap = {
 static int __init bench_init(void)
 {
 	struct resource *res;
-	u64 start = ktime_get_ns();
 	void *addr;
 
+	start_ns = ktime_get_ns();
 	res = request_free_mem_region(&iomem_resource, size_bytes, "bench_pagemap");
 	if (IS_ERR(res))
 		return PTR_ERR(res);
 	pagemap.range.start = res->start;
 	pagemap.range.end = res->end;
 	addr = memremap_pages(&pagemap, NUMA_NO_NODE);
-	create_ns = ktime_get_ns() - start;
+	end_ns = ktime_get_ns();
 	if (!IS_ERR(addr))
 		memunmap_pages(&pagemap);
 	release_mem_region(res->start, resource_size(res));
