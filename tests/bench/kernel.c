@@ -432,13 +432,23 @@ static void moves(struct gpu *gpu, bool huge)
 
 /* -- two devices ------------------------------------------------------------------------- */
 
-static void peer_migrate(bool huge)
+/* @in_bar: VRAM is a PCI function's BAR, else RAM. */
+static void peer_migrate(bool huge, bool in_bar)
 {
 	uint64_t direct[MAX_ROUNDS], around[MAX_ROUNDS];
 	char *addr = new_memory(huge), name[64];
 	struct gpu *a, *b;
 
-	gpu_open_pair(true, &a, &b);
+	if (in_bar) {
+		gpu_open_pair(true, &a, &b);
+	} else {
+		for (int i = 0; i < 2; i++) {
+			gpu_bus("new_device", "%d %zu", i, 2 * size);
+			gpu_bus("link", "softgpu%d softgpu%d softgpu 0 0", i, 1 - i);
+		}
+		a = gpu_open_name("softgpu0");
+		b = gpu_open_name("softgpu1");
+	}
 	gpu_open_devmem(a);
 	gpu_open_devmem(b);
 	for (size_t i = 0; i <= n_rounds; i++) {
@@ -459,11 +469,15 @@ static void peer_migrate(bool huge)
 	}
 	if (pattern_differs(addr, size, 1))
 		invalid("data differs");
-	snprintf(name, sizeof(name), "peer_migrate%s_vs_via_system", huge ? "_2m" : "");
+	snprintf(name, sizeof(name), "peer_migrate%s%s_vs_via_system", huge ? "_2m" : "", in_bar ? "_bar" : "");
 	row(name, median(direct, n_rounds), "ns", "TO_SYSTEM, then POPULATE", median(around, n_rounds));
 	gpu_close(b);
 	gpu_close(a);
 	munmap(addr, size);
+	for (int i = 0; i < 2 && !in_bar; i++) {
+		gpu_bus("unlink", "softgpu%d softgpu%d", i, 1 - i);
+		gpu_bus("del_device", "%d", i);
+	}
 }
 
 /* -- calls ----------------------------------------------------------------------------------- */
@@ -655,8 +669,8 @@ START_TEST(all)
 	sysfs_read(gpu);
 	gpu_close(gpu);
 
-	peer_migrate(false);
-	peer_migrate(true);
+	for (int i = 0; i < 4; i++)
+		peer_migrate(i % 2, i / 2);
 	gpu = gpu_open(0);
 	pagemap_create(gpu);
 	gpu_close(gpu);
