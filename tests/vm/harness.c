@@ -56,6 +56,13 @@ void note(const char *format, ...)
 	va_end(args);
 }
 
+unsigned int test_slowness(void)
+{
+	const char *text = getenv("RIG_SLOWNESS");
+
+	return text ? (unsigned int)strtoul(text, NULL, 10) : 1;
+}
+
 uint64_t now_ms(void)
 {
 	struct timespec now;

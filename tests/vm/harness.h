@@ -19,6 +19,9 @@ size_t test_loops(size_t n, size_t soak);
 /* A line for people in the TAP. */
 __attribute__((format(printf, 1, 2))) void note(const char *format, ...);
 
+/* So many times longer than on the stock kernel may things take (a debug kernel). */
+unsigned int test_slowness(void);
+
 uint64_t now_ms(void);
 void sleep_ms(unsigned int ms);
 /* Runs a shell command. Returns its exit status. */

@@ -275,7 +275,9 @@ START_TEST(refused_without_memory)
 	kill(pid, SIGKILL);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(r, -EBUSY);
-	ck_assert_uint_lt(took, 15000);
+	/* Before the time for all of it is up; a slow kernel takes that to get there. */
+	if (test_slowness() == 1)
+		ck_assert_uint_lt(took, 15000);
 	ck_assert(log_says(gpu->name, "evict_blocked memory"));
 	ck_assert(gpu_wait_attr(gpu->name, "state", "online", 0));
 	ck_assert_uint_gt(gpu_figure(gpu, "regions/vram0/resident_bytes"), 0);
