@@ -215,6 +215,7 @@ struct fabric_alloc {
 #define FABRIC_FAULT_GRANULE max_t(unsigned long, SZ_64K, PAGE_SIZE)
 /* Populate works, and can be interrupted, in steps of this size. */
 #define FABRIC_STEP PMD_SIZE
+#define FABRIC_STEP_PAGES (FABRIC_STEP >> PAGE_SHIFT)
 
 /* A name from user space: it ends, and nothing is behind its end. */
 static inline bool fabric_name_ok(const char *name, size_t size)
@@ -363,8 +364,18 @@ const struct dev_pagemap_ops *fabric_dev_pagemap_ops(void);
 int fabric_populate(struct fabric_handle *handle, struct drm_fabric_devmem_populate *args);
 
 /* walk.c */
-int fabric_to_system(struct drm_fabric_region *region, unsigned long start, unsigned long end,
-		     u64 *moved);
+enum fabric_why {
+	/* values of enum drm_fabric_refusal, and */
+	FABRIC_WHY_NOBODY_ASKS = DRM_FABRIC_N_REFUSED,
+	FABRIC_WHY_PRESENT, /* it is in the region, alive */
+	FABRIC_WHY_UNKNOWN, /* inside walk.c only */
+	FABRIC_WHY_GUARDED, /* inside walk.c only */
+};
+
+int fabric_explain(struct drm_fabric_region *region, struct mm_struct *mm, unsigned long start,
+		   unsigned long end, u8 *why);
+bool fabric_vma_fits(struct vm_area_struct *vma);
+int fabric_to_system(struct drm_fabric_region *region, struct drm_fabric_devmem_to_system *args);
 int fabric_residency(struct drm_fabric_region *region, struct drm_fabric_devmem_residency *args);
 int fabric_home_unreaching(struct drm_fabric_device *owner, struct mm_struct *mm,
 			   unsigned long start, unsigned long end);

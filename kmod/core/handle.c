@@ -188,12 +188,12 @@ static long fabric_handle_to_system(struct fabric_handle *handle, void __user *a
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	if (args.flags || args.pad || !range_ok(args.start, args.length_bytes))
+	if (args.flags || args.pad || !range_ok(args.start, args.length_bytes) ||
+	    args.length_bytes > SZ_1T)
 		return -EINVAL;
 	if (READ_ONCE(handle->revoked))
 		return -ENODEV;
-	err = fabric_to_system(handle->region, args.start, args.start + args.length_bytes,
-			       &args.moved_bytes);
+	err = fabric_to_system(handle->region, &args);
 	if (copy_to_user(argp, &args, sizeof(args)))
 		return -EFAULT;
 	return err;

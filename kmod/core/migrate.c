@@ -9,7 +9,6 @@
  * A device-private page that its owner's populate has put somewhere is shared by everybody who
  * shares the memory; only the caller's own mm is ever populated.
  */
-#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -89,10 +88,18 @@ struct populate {
 	struct mm_struct *mm;
 	struct drm_fabric_devmem_populate *args;
 	bool full; /* the region has no page left: no use in trying smaller pieces */
+	bool limited; /* the same, of the uid's limit */
 	unsigned long arrived; /* bytes of this step that came in a piece that failed */
+	unsigned long block; /* start of the aligned FABRIC_STEP that this step is in */
+	unsigned long pos; /* with STRICT: up to here all is seen to, or in doubt */
+	u8 *why; /* for each page of @block that is in doubt; NULL until one is */
+	bool in_doubt;
 };
 
-static int refusal_of(int err)
+/* With STRICT: a page may have been refused, which has to be looked into before it goes on. */
+#define POPULATE_IN_DOUBT 1
+
+static int reason_of(int err)
 {
 	switch (err) {
 	case -EBUSY:
@@ -108,16 +115,64 @@ static int refusal_of(int err)
 		return DRM_FABRIC_REFUSED_NO_MEMORY;
 	case -EIO:
 		return DRM_FABRIC_REFUSED_COPY;
+	case -EDQUOT:
+		return DRM_FABRIC_REFUSED_LIMIT;
 	default:
 		return DRM_FABRIC_REFUSED_OTHER;
 	}
 }
 
-/* Count [start, end) as refused. With STRICT that is the end. */
-static int populate_refuse(struct populate *p, unsigned long start, unsigned long end, int err)
+/* What STRICT says. */
+static int error_of(int reason)
 {
-	p->args->refused_bytes[refusal_of(err)] += end - start;
-	return p->args->flags & DRM_FABRIC_POPULATE_STRICT ? err : 0;
+	switch (reason) {
+	case DRM_FABRIC_REFUSED_NO_ROOM:
+		return -ENOSPC;
+	case DRM_FABRIC_REFUSED_NOT_ANON:
+		return -EOPNOTSUPP;
+	case DRM_FABRIC_REFUSED_NOT_MAPPED:
+		return -EFAULT;
+	case DRM_FABRIC_REFUSED_NO_MEMORY:
+		return -ENOMEM;
+	case DRM_FABRIC_REFUSED_COPY:
+		return -EIO;
+	case DRM_FABRIC_REFUSED_LIMIT:
+		return -EDQUOT;
+	case DRM_FABRIC_REFUSED_DEAD:
+		return -EHWPOISON;
+	default:
+		return -EBUSY;
+	}
+}
+
+static bool populate_is_strict(const struct populate *p)
+{
+	return p->args->flags & DRM_FABRIC_POPULATE_STRICT;
+}
+
+/* Count [start, end) as refused. With STRICT that is the end. */
+static int populate_refuse(struct populate *p, unsigned long start, unsigned long end, int reason)
+{
+	p->args->refused_bytes[reason] += end - start;
+	return populate_is_strict(p) ? error_of(reason) : 0;
+}
+
+/*
+ * [start, end) has not moved; why will be looked into when mmap_lock is free. @reason: unless
+ * there is a better one.
+ */
+static int populate_doubt(struct populate *p, unsigned long start, unsigned long end, int reason)
+{
+	if (!p->why) {
+		p->why = kvmalloc(FABRIC_STEP_PAGES, GFP_KERNEL_ACCOUNT);
+		if (!p->why)
+			return populate_refuse(p, start, end, reason);
+		memset(p->why, FABRIC_WHY_NOBODY_ASKS, FABRIC_STEP_PAGES);
+	}
+	memset(p->why + ((start - p->block) >> PAGE_SHIFT), reason, (end - start) >> PAGE_SHIFT);
+	p->in_doubt = true;
+	p->pos = end;
+	return populate_is_strict(p) ? POPULATE_IN_DOUBT : 0;
 }
 
 /* @size bytes are there, and no page was taken for them. */
@@ -158,6 +213,9 @@ static int populate_try(struct populate *p, unsigned long start, unsigned long e
 	if (arrived == size || (!err && alloc->n_pages)) {
 		p->args->moved_bytes += size;
 		err = 0;
+	} else if (!err && atomic64_read(&p->pm->region->n_dead)) {
+		/* All of it is there. Perhaps not all of it is alive. */
+		err = populate_doubt(p, start, end, DRM_FABRIC_REFUSED_BUSY);
 	} else if (!err) {
 		populate_found(p, size);
 	} else {
@@ -173,12 +231,12 @@ static int populate_piece(struct populate *p, unsigned long start, unsigned long
 	static const unsigned long sizes[] = { SZ_64K, PAGE_SIZE };
 	int err = populate_try(p, start, end);
 
-	if (!err)
-		return 0;
+	if (err >= 0)
+		return err;
 	/* Own pages among the rest say busy as well: piece by piece they are found to be there. */
 	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
-		/* Nothing is there of a piece that found the region full: it would say busy. */
-		if (err == -ENOSPC && p->full)
+		/* Nothing is there of a piece that wanted pages: it would say busy. */
+		if ((err == -ENOSPC && p->full) || (err == -EDQUOT && p->limited))
 			break;
 		if (end - start <= sizes[i])
 			continue;
@@ -192,14 +250,13 @@ static int populate_piece(struct populate *p, unsigned long start, unsigned long
 		}
 		return 0;
 	}
-	if (err == -ENOSPC && end - start == PAGE_SIZE)
-		p->full = true;
-	return populate_refuse(p, start, end, err);
-}
-
-static bool populate_vma_fits(struct vm_area_struct *vma)
-{
-	return vma_is_anonymous(vma) && !is_vm_hugetlb_page(vma) && !(vma->vm_flags & VM_SPECIAL);
+	if (end - start == PAGE_SIZE) {
+		p->full |= err == -ENOSPC;
+		p->limited |= err == -EDQUOT;
+	}
+	if (err == -EBUSY || err == -EIO)
+		return populate_doubt(p, start, end, reason_of(err));
+	return populate_refuse(p, start, end, reason_of(err));
 }
 
 /*
@@ -215,18 +272,18 @@ static int populate_step_locked(struct populate *p, unsigned long start, unsigne
 
 		if (!vma || vma->vm_start >= end) {
 			next = end;
-			err = populate_refuse(p, start, next, -EFAULT);
+			err = populate_refuse(p, start, next, DRM_FABRIC_REFUSED_NOT_MAPPED);
 		} else if (vma->vm_start > start) {
 			next = vma->vm_start;
-			err = populate_refuse(p, start, next, -EFAULT);
+			err = populate_refuse(p, start, next, DRM_FABRIC_REFUSED_NOT_MAPPED);
 		} else {
 			next = min(end, vma->vm_end);
 			if (!vma_is_accessible(vma))
-				err = populate_refuse(p, start, next, -EFAULT);
-			else if (populate_vma_fits(vma))
+				err = populate_refuse(p, start, next, DRM_FABRIC_REFUSED_NOT_MAPPED);
+			else if (fabric_vma_fits(vma))
 				err = populate_piece(p, start, next);
 			else
-				err = populate_refuse(p, start, next, -EOPNOTSUPP);
+				err = populate_refuse(p, start, next, DRM_FABRIC_REFUSED_NOT_ANON);
 		}
 		if (err)
 			return err;
@@ -235,10 +292,38 @@ static int populate_step_locked(struct populate *p, unsigned long start, unsigne
 	return 0;
 }
 
+/* Count what is in doubt, now that mmap_lock is free. */
+static int populate_settle(struct populate *p)
+{
+	unsigned long first = 0, n = FABRIC_STEP_PAGES;
+	int err;
+
+	if (!p->in_doubt)
+		return 0;
+	while (p->why[first] == FABRIC_WHY_NOBODY_ASKS)
+		first++;
+	while (p->why[n - 1] == FABRIC_WHY_NOBODY_ASKS)
+		n--;
+	/* If it fails the reasons are those of before. */
+	err = fabric_explain(p->handle->region, p->mm, p->block + (first << PAGE_SHIFT),
+			     p->block + (n << PAGE_SHIFT), p->why + first);
+	if (err != -EINTR)
+		err = 0;
+	for (unsigned long i = first; i < n && !err; i++) {
+		if (p->why[i] == FABRIC_WHY_PRESENT)
+			populate_found(p, PAGE_SIZE);
+		else if (p->why[i] != FABRIC_WHY_NOBODY_ASKS)
+			err = populate_refuse(p, 0, PAGE_SIZE, p->why[i]);
+	}
+	memset(p->why + first, FABRIC_WHY_NOBODY_ASKS, n - first);
+	p->in_doubt = false;
+	return err;
+}
+
 static int populate_step(struct populate *p, unsigned long start, unsigned long end)
 {
 	struct drm_fabric_device *fdev = p->handle->region->fdev;
-	int err;
+	int err, settled;
 
 	err = fabric_device_begin_use(fdev);
 	if (err)
@@ -249,6 +334,8 @@ static int populate_step(struct populate *p, unsigned long start, unsigned long 
 		goto end_use;
 	p->pm = p->handle->region->pm;
 	p->arrived = 0;
+	p->block = ALIGN_DOWN(start, FABRIC_STEP);
+	p->pos = start;
 
 	/*
 	 * A device without a link to this one cannot copy its memory here: that goes through system
@@ -257,11 +344,15 @@ static int populate_step(struct populate *p, unsigned long start, unsigned long 
 	err = fabric_home_unreaching(fdev, p->mm, start, end);
 	if (err == -EINTR)
 		goto end_use;
-	err = mmap_read_lock_killable(p->mm);
-	if (err)
-		goto end_use;
-	err = populate_step_locked(p, start, end);
-	mmap_read_unlock(p->mm);
+	do {
+		err = mmap_read_lock_killable(p->mm);
+		if (err)
+			break;
+		err = populate_step_locked(p, p->pos, end);
+		mmap_read_unlock(p->mm);
+		settled = err < 0 ? 0 : populate_settle(p);
+	} while (err == POPULATE_IN_DOUBT && !settled);
+	err = err < 0 ? err : settled;
 end_use:
 	fabric_device_end_use(fdev);
 	return err;
@@ -279,11 +370,13 @@ int fabric_populate(struct fabric_handle *handle, struct drm_fabric_devmem_popul
 	if (!p.mm)
 		return -EINVAL;
 	for (; start < end && !err; start = next) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
+		err = fatal_signal_pending(current) ? -EINTR : 0;
+		if (err)
+			break;
 		next = min(ALIGN(start + 1, FABRIC_STEP), end);
 		err = populate_step(&p, start, next);
 		cond_resched();
 	}
+	kvfree(p.why);
 	return err;
 }

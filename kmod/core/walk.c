@@ -7,15 +7,16 @@
  * frame number under RCU, never through struct page: nothing keeps the struct pages of a snapshot
  * alive.
  */
+#include <linux/delay.h>
 #include <linux/hmm.h>
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/userfaultfd_k.h>
 
 #include "fabric.h"
-
-#define WALK_PAGES (FABRIC_STEP >> PAGE_SHIFT)
 
 /* A walk over an mm that nobody mirrors. Its notifier only keeps the sequence number. */
 struct fabric_walk {
@@ -41,7 +42,7 @@ static int fabric_walk_init(struct fabric_walk *walk, struct mm_struct *mm, unsi
 	int err;
 
 	walk->mm = mm;
-	walk->pfns = kvmalloc_array(WALK_PAGES, sizeof(*walk->pfns), GFP_KERNEL);
+	walk->pfns = kvmalloc_array(FABRIC_STEP_PAGES, sizeof(*walk->pfns), GFP_KERNEL_ACCOUNT);
 	if (!walk->pfns)
 		return -ENOMEM;
 	err = mmu_interval_notifier_insert(&walk->mni, mm, start, end - start, &fabric_walk_ops);
@@ -117,7 +118,7 @@ int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, un
 	};
 	int err;
 
-	range.hmm_pfns = kvcalloc(n, sizeof(*range.hmm_pfns), GFP_KERNEL);
+	range.hmm_pfns = kvcalloc(n, sizeof(*range.hmm_pfns), GFP_KERNEL_ACCOUNT);
 	if (!range.hmm_pfns)
 		return -ENOMEM;
 	err = fabric_hmm_range(&range, mm);
@@ -125,29 +126,99 @@ int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, un
 	return err;
 }
 
-/* Bring home the runs of entries that @wanted picks. Returns bytes in *@moved. */
-static int fabric_walk_home(struct fabric_walk *walk, unsigned long start, unsigned long end,
-			    bool (*wanted)(struct drm_fabric_region *region, const void *arg),
-			    const void *arg, u64 *moved)
-{
-	unsigned long n = (end - start) >> PAGE_SHIFT, i = 0, first;
-	int err = fabric_walk_snapshot(walk, start, end);
+/* Which pages are to come home. */
+struct fabric_wanted {
+	bool (*is)(struct drm_fabric_region *region, const void *arg);
+	const void *arg;
+};
 
-	while (!err && i < n) {
-		scoped_guard(rcu) {
-			while (i < n && !wanted(fabric_region_of_entry(walk->pfns[i]), arg))
-				i++;
-			first = i;
-			while (i < n && wanted(fabric_region_of_entry(walk->pfns[i]), arg))
-				i++;
-		}
-		if (first == i)
-			break;
-		err = fabric_home(walk->mm, &walk->mni, start + (first << PAGE_SHIFT),
-				  start + (i << PAGE_SHIFT), false);
-		if (!err)
-			*moved += (i - first) << PAGE_SHIFT;
+enum entry_is { ENTRY_OTHER, ENTRY_WANTED, ENTRY_DEAD };
+
+/* For an entry of a snapshot. A page whose data is lost is wanted nowhere. */
+static enum entry_is fabric_walk_entry(const struct fabric_walk *walk, unsigned long i,
+				       const struct fabric_wanted *wanted)
+{
+	guard(rcu)();
+	if (!wanted->is(fabric_region_of_entry(walk->pfns[i]), wanted->arg))
+		return ENTRY_OTHER;
+	return fabric_entry_is_dead(walk->pfns[i]) ? ENTRY_DEAD : ENTRY_WANTED;
+}
+
+static void fabric_walk_count(const struct fabric_walk *walk, unsigned long n,
+			      const struct fabric_wanted *wanted, unsigned long *alive,
+			      unsigned long *dead)
+{
+	*alive = 0;
+	*dead = 0;
+	for (unsigned long i = 0; i < n; i++) {
+		enum entry_is is = fabric_walk_entry(walk, i, wanted);
+
+		*alive += is == ENTRY_WANTED;
+		*dead += is == ENTRY_DEAD;
 	}
+}
+
+/* Fetch the runs of wanted pages. One that does not come does not stop the next. */
+static int fabric_walk_fetch(struct fabric_walk *walk, unsigned long start, unsigned long n,
+			     const struct fabric_wanted *wanted)
+{
+	unsigned long i = 0, first;
+	int err = 0;
+
+	while (err != -EINTR) {
+		int r;
+
+		while (i < n && fabric_walk_entry(walk, i, wanted) != ENTRY_WANTED)
+			i++;
+		if (i == n)
+			break;
+		first = i;
+		while (i < n && fabric_walk_entry(walk, i, wanted) == ENTRY_WANTED)
+			i++;
+		r = fabric_home(walk->mm, &walk->mni, start + (first << PAGE_SHIFT),
+				start + (i << PAGE_SHIFT), false);
+		err = r ?: err;
+	}
+	return err;
+}
+
+/*
+ * Bring wanted pages home, all but the dead. A page that dies on its way stops the run that it is
+ * in, with an error that is not the same everywhere (-EFAULT up to 7.2): so after an error it is
+ * looked again, for as long as something changes. *@moved and *@dead grow by bytes, also when it
+ * fails.
+ */
+static int fabric_walk_home(struct fabric_walk *walk, unsigned long start, unsigned long end,
+			    const struct fabric_wanted *wanted, u64 *moved, u64 *dead)
+{
+	unsigned long n = (end - start) >> PAGE_SHIFT, alive, n_dead;
+	int err = fabric_walk_snapshot(walk, start, end), home_err;
+
+	if (err)
+		return err;
+	fabric_walk_count(walk, n, wanted, &alive, &n_dead);
+	while (alive) {
+		unsigned long alive_before = alive, dead_before = n_dead;
+
+		home_err = fabric_walk_fetch(walk, start, n, wanted);
+		if (!home_err) {
+			*moved += (u64)alive << PAGE_SHIFT;
+			break;
+		}
+		err = home_err == -EINTR ? home_err : fabric_walk_snapshot(walk, start, end);
+		if (err)
+			break;
+		fabric_walk_count(walk, n, wanted, &alive, &n_dead);
+		if (alive >= alive_before) {
+			err = home_err;
+			break;
+		}
+		/* What is no longer alive there has died or come home. */
+		if (alive_before - alive > n_dead - dead_before)
+			*moved += (u64)(alive_before - alive - (n_dead - dead_before))
+				  << PAGE_SHIFT;
+	}
+	*dead += (u64)n_dead << PAGE_SHIFT;
 	return err;
 }
 
@@ -156,24 +227,30 @@ static bool is_region(struct drm_fabric_region *region, const void *arg)
 	return region && region == arg;
 }
 
-/* The part of [@start, @end) of current->mm that is in @region comes home. */
-int fabric_to_system(struct drm_fabric_region *region, unsigned long start, unsigned long end,
-		     u64 *moved)
+/* What of the range of current->mm is in @region comes home. */
+int fabric_to_system(struct drm_fabric_region *region, struct drm_fabric_devmem_to_system *args)
 {
+	const struct fabric_wanted wanted = { .is = is_region, .arg = region };
+	unsigned long start = args->start, end = args->start + args->length_bytes;
 	struct fabric_walk walk;
 	int err;
 
-	*moved = 0;
+	args->moved_bytes = 0;
+	args->dead_bytes = 0;
+	if (!current->mm)
+		return -EINVAL;
 	err = fabric_walk_init(&walk, current->mm, start, end);
 	if (err)
 		return err;
 	for (unsigned long next; start < end && !err; start = next) {
 		next = min(ALIGN(start + 1, FABRIC_STEP), end);
-		err = fabric_walk_home(&walk, start, next, is_region, region, moved);
+		err = fabric_walk_home(&walk, start, next, &wanted, &args->moved_bytes,
+				       &args->dead_bytes);
 		cond_resched();
 	}
 	fabric_walk_fini(&walk);
-	return err;
+	/* Neither dead nor home: whatever the fault said about it, it resists. */
+	return err == -EFAULT || err == -EHWPOISON || err == -EPERM ? -EBUSY : err;
 }
 
 static bool is_unreaching(struct drm_fabric_region *region, const void *arg)
@@ -188,8 +265,9 @@ static bool is_unreaching(struct drm_fabric_region *region, const void *arg)
 int fabric_home_unreaching(struct drm_fabric_device *owner, struct mm_struct *mm,
 			   unsigned long start, unsigned long end)
 {
+	const struct fabric_wanted wanted = { .is = is_unreaching, .arg = owner };
 	struct fabric_walk walk;
-	u64 moved = 0;
+	u64 moved = 0, dead = 0;
 	int err;
 
 	if (!fabric_device_any_unreaching(owner))
@@ -197,7 +275,7 @@ int fabric_home_unreaching(struct drm_fabric_device *owner, struct mm_struct *mm
 	err = fabric_walk_init(&walk, mm, start, end);
 	if (err)
 		return err;
-	err = fabric_walk_home(&walk, start, end, is_unreaching, owner, &moved);
+	err = fabric_walk_home(&walk, start, end, &wanted, &moved, &dead);
 	fabric_walk_fini(&walk);
 	return err;
 }
@@ -208,6 +286,8 @@ int fabric_residency(struct drm_fabric_region *region, struct drm_fabric_devmem_
 	struct fabric_walk walk;
 	int err;
 
+	if (!current->mm)
+		return -EINVAL;
 	err = fabric_walk_init(&walk, current->mm, start, end);
 	if (err)
 		return err;
@@ -215,11 +295,13 @@ int fabric_residency(struct drm_fabric_region *region, struct drm_fabric_devmem_
 	args->other_bytes = 0;
 	args->system_bytes = 0;
 	args->absent_bytes = 0;
+	args->dead_bytes = 0;
 	for (unsigned long next; start < end; start = next) {
 		next = min(ALIGN(start + 1, FABRIC_STEP), end);
 		err = fabric_walk_snapshot(&walk, start, next);
 		if (err)
 			break;
+		cond_resched();
 		guard(rcu)();
 		for (unsigned long i = 0; i < (next - start) >> PAGE_SHIFT; i++) {
 			struct drm_fabric_region *r = fabric_region_of_entry(walk.pfns[i]);
@@ -232,8 +314,150 @@ int fabric_residency(struct drm_fabric_region *region, struct drm_fabric_devmem_
 				args->region_bytes += PAGE_SIZE;
 			else
 				args->other_bytes += PAGE_SIZE;
+			if (r && fabric_entry_is_dead(walk.pfns[i]))
+				args->dead_bytes += PAGE_SIZE;
 		}
 	}
+	fabric_walk_fini(&walk);
+	return err;
+}
+
+/* Memory that can be moved into a region at all. */
+bool fabric_vma_fits(struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma) && !is_vm_hugetlb_page(vma) && !(vma->vm_flags & VM_SPECIAL);
+}
+
+/* Is a page of system memory held for DMA? The page table had it a moment ago. */
+static bool fabric_pfn_is_pinned(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+	struct folio *folio;
+	bool pinned;
+
+	folio = page_folio(page);
+	if (!folio_try_get(folio))
+		return false;
+	pinned = page_folio(page) == folio && folio_maybe_dma_pinned(folio);
+	folio_put(folio);
+	return pinned;
+}
+
+/*
+ * Not present, and not a page of the fabric. The page table has an empty entry for what is swapped
+ * out, under migration, poisoned, or guarded: hmm does not tell them apart. Holes do not resist
+ * unless it is a userfaultfd's to fill them. mmap_lock is held for reading.
+ */
+static u8 explain_absent(struct mm_struct *mm, unsigned long addr, u8 otherwise)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
+
+	if (!vma || !vma_is_accessible(vma))
+		return DRM_FABRIC_REFUSED_NOT_MAPPED;
+	if (!fabric_vma_fits(vma))
+		return DRM_FABRIC_REFUSED_NOT_ANON;
+	if (otherwise != DRM_FABRIC_REFUSED_BUSY)
+		return otherwise;
+	if (userfaultfd_missing(vma) || get_mm_counter_sum(mm, MM_SWAPENTS))
+		return DRM_FABRIC_REFUSED_SWAPPED;
+	return vma->vm_flags & VM_MAYBE_GUARD ? FABRIC_WHY_GUARDED : FABRIC_WHY_UNKNOWN;
+}
+
+/* mmap_lock is held for reading. */
+static u8 explain_present(struct drm_fabric_region *region, struct mm_struct *mm,
+			  unsigned long addr, unsigned long entry, u8 otherwise)
+{
+	struct drm_fabric_region *r;
+
+	/* As good as a hole. */
+	if (is_zero_pfn(entry & ~HMM_PFN_FLAGS)) {
+		struct vm_area_struct *vma = vma_lookup(mm, addr);
+
+		return vma && userfaultfd_missing(vma) ? DRM_FABRIC_REFUSED_SWAPPED : otherwise;
+	}
+	guard(rcu)();
+	r = fabric_region_of_entry(entry);
+	if (!r)
+		return fabric_pfn_is_pinned(entry & ~HMM_PFN_FLAGS) ? DRM_FABRIC_REFUSED_PINNED :
+								      otherwise;
+	if (fabric_entry_is_dead(entry))
+		return DRM_FABRIC_REFUSED_DEAD;
+	if (r == region)
+		return FABRIC_WHY_PRESENT;
+	return fabric_reachable(r->fdev, region->fdev) ? otherwise : DRM_FABRIC_REFUSED_UNREACHABLE;
+}
+
+/* Nothing of this process is swapped out: a touch tells what cannot be touched. */
+static u8 explain_by_touch(struct fabric_walk *walk, unsigned long addr, u8 why)
+{
+	int err = fabric_home(walk->mm, &walk->mni, addr, addr + PAGE_SIZE, false);
+
+	if (err != -EFAULT && err != -EHWPOISON)
+		return DRM_FABRIC_REFUSED_BUSY;
+	return why == FABRIC_WHY_GUARDED ? DRM_FABRIC_REFUSED_NOT_MAPPED : DRM_FABRIC_REFUSED_DEAD;
+}
+
+static bool explain_is_absent(const struct fabric_walk *walk, const u8 *why, unsigned long n)
+{
+	for (unsigned long i = 0; i < n; i++)
+		if (why[i] == DRM_FABRIC_REFUSED_BUSY && !(walk->pfns[i] & HMM_PFN_VALID))
+			return true;
+	return false;
+}
+
+static int explain_all(struct fabric_walk *walk, struct drm_fabric_region *region,
+		       unsigned long start, unsigned long end, u8 *why)
+{
+	unsigned long n = (end - start) >> PAGE_SHIFT, addr;
+	int err;
+
+	err = fabric_walk_snapshot(walk, start, end);
+	/* A page under migration looks like one that is swapped out, for a moment. */
+	if (!err && explain_is_absent(walk, why, n)) {
+		usleep_range(200, 400);
+		err = fabric_walk_snapshot(walk, start, end);
+	}
+	if (!err)
+		err = mmap_read_lock_killable(walk->mm);
+	if (err)
+		return err;
+	for (unsigned long i = 0; i < n; i++) {
+		if (why[i] == FABRIC_WHY_NOBODY_ASKS)
+			continue;
+		addr = start + (i << PAGE_SHIFT);
+		if (walk->pfns[i] & HMM_PFN_VALID)
+			why[i] = explain_present(region, walk->mm, addr, walk->pfns[i], why[i]);
+		else
+			why[i] = explain_absent(walk->mm, addr, why[i]);
+	}
+	mmap_read_unlock(walk->mm);
+	for (unsigned long i = 0; i < n; i++)
+		if (why[i] == FABRIC_WHY_UNKNOWN || why[i] == FABRIC_WHY_GUARDED)
+			why[i] = explain_by_touch(walk, start + (i << PAGE_SHIFT), why[i]);
+	return 0;
+}
+
+/**
+ * fabric_explain() - what became of pages that did not go into a region
+ * @region: where they should have gone
+ * @mm: current->mm; mmap_lock is not held
+ * @start: first address
+ * @end: behind the last; inside one FABRIC_STEP
+ * @why: for each page: FABRIC_WHY_NOBODY_ASKS, or the reason unless there is a better one (BUSY,
+ * COPY). Afterwards the reason, or FABRIC_WHY_PRESENT
+ *
+ * Return: 0, or a negative errno: then @why is what it was.
+ */
+int fabric_explain(struct drm_fabric_region *region, struct mm_struct *mm, unsigned long start,
+		   unsigned long end, u8 *why)
+{
+	struct fabric_walk walk;
+	int err;
+
+	err = fabric_walk_init(&walk, mm, start, end);
+	if (err)
+		return err;
+	err = explain_all(&walk, region, start, end, why);
 	fabric_walk_fini(&walk);
 	return err;
 }
