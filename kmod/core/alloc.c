@@ -95,13 +95,17 @@ static int fabric_alloc_extent(struct fabric_alloc *alloc, unsigned long n_pages
 
 	if (alloc->n_extents == FABRIC_MAX_EXTENTS)
 		return -ENOSPC;
-	err = region->fdev->ops->alloc(region, (u64)n_pages << PAGE_SHIFT, &offset);
+	err = fabric_handle_charge(alloc->handle, (u64)n_pages << PAGE_SHIFT);
 	if (err)
 		return err;
+	err = region->fdev->ops->alloc(region, (u64)n_pages << PAGE_SHIFT, &offset);
+	if (err) {
+		fabric_handle_uncharge(alloc->handle, (u64)n_pages << PAGE_SHIFT);
+		return err;
+	}
 	index = offset >> PAGE_SHIFT;
 	atomic64_add(n_pages, &alloc->pm->n_pages);
 	atomic64_add(n_pages, &region->n_pages);
-	atomic64_add(n_pages << PAGE_SHIFT, &alloc->handle->resident_bytes);
 	for (unsigned long i = 0; i < n_pages; i++)
 		WRITE_ONCE(pm->pages[index + i], alloc);
 	alloc->extents[alloc->n_extents].offset = offset;
@@ -151,7 +155,7 @@ void fabric_alloc_release(struct drm_pagemap_devmem *devmem)
 			if (READ_ONCE(pm->pages[index]) != alloc)
 				continue;
 			WRITE_ONCE(pm->pages[index], NULL);
-			atomic64_sub(PAGE_SIZE, &alloc->handle->resident_bytes);
+			fabric_handle_uncharge(alloc->handle, PAGE_SIZE);
 			atomic_long_inc(&alloc->n_freed);
 			fabric_pages_give_back(pm, index, 1);
 		}
@@ -175,7 +179,7 @@ void fabric_folio_free(struct folio *folio)
 	for (unsigned long i = 0; i < n; i++)
 		WRITE_ONCE(pm->pages[index + i], NULL);
 	atomic_long_add(n, &alloc->n_freed);
-	atomic64_sub(n << PAGE_SHIFT, &alloc->handle->resident_bytes);
+	fabric_handle_uncharge(alloc->handle, (u64)n << PAGE_SHIFT);
 	drm_pagemap_pagemap_ops_get()->folio_free(folio);
 	fabric_pages_give_back(pm, index, n);
 }

@@ -390,11 +390,18 @@ void fabric_vm_init_locks(struct drm_fabric_vm *vm);
 void fabric_vms_kill(struct drm_fabric_device *fdev);
 void fabric_vms_revoke(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
 
+/* user.c */
+struct fabric_user *fabric_user_get(void);
+void fabric_user_put(struct fabric_user *user);
+int fabric_user_charge(struct fabric_user *user, u64 bytes);
+void fabric_user_uncharge(struct fabric_user *user, u64 bytes);
+
 /* handle.c */
 struct fabric_handle {
 	struct kref ref;
 	u64 id;
 	struct drm_fabric_region *region;
+	struct fabric_user *user; /* who opened it */
 	struct list_head link;
 	atomic64_t resident_bytes;
 	spinlock_t lock; /* events */
@@ -407,6 +414,8 @@ struct fabric_handle {
 
 int fabric_handle_open(struct drm_fabric_open_devmem *args, void __user *argp);
 void fabric_handle_put(struct fabric_handle *handle);
+int fabric_handle_charge(struct fabric_handle *handle, u64 bytes);
+void fabric_handle_uncharge(struct fabric_handle *handle, u64 bytes);
 /* @event: type and what goes with it; the rest is filled in for each handle. */
 void fabric_handles_post(struct drm_fabric_region *region, const struct drm_fabric_event *event);
 

@@ -24,6 +24,7 @@ static void fabric_handle_free(struct kref *ref)
 	struct device *dev = &handle->region->fdev->dev;
 
 	fabric_region_put(handle->region);
+	fabric_user_put(handle->user);
 	kfree(handle);
 	put_device(dev);
 }
@@ -31,6 +32,22 @@ static void fabric_handle_free(struct kref *ref)
 void fabric_handle_put(struct fabric_handle *handle)
 {
 	kref_put(&handle->ref, fabric_handle_free);
+}
+
+/* Pages are taken for it. Any context. Return: 0 or -EDQUOT. */
+int fabric_handle_charge(struct fabric_handle *handle, u64 bytes)
+{
+	int err = fabric_user_charge(handle->user, bytes);
+
+	if (!err)
+		atomic64_add(bytes, &handle->resident_bytes);
+	return err;
+}
+
+void fabric_handle_uncharge(struct fabric_handle *handle, u64 bytes)
+{
+	atomic64_sub(bytes, &handle->resident_bytes);
+	fabric_user_uncharge(handle->user, bytes);
 }
 
 static void fabric_handle_post(struct fabric_handle *handle, const struct drm_fabric_event *event)
@@ -272,12 +289,19 @@ static struct drm_fabric_region *fabric_region_find(struct drm_fabric_device *fd
 static struct file *fabric_handle_new(struct drm_fabric_region *region, u64 *ret_id)
 {
 	struct fabric_handle *handle;
+	struct fabric_user *user;
 	struct file *file;
 	int err;
 
+	user = fabric_user_get();
+	if (IS_ERR(user))
+		return ERR_CAST(user);
 	handle = kzalloc_obj(*handle, GFP_KERNEL_ACCOUNT);
-	if (!handle)
+	if (!handle) {
+		fabric_user_put(user);
 		return ERR_PTR(-ENOMEM);
+	}
+	handle->user = user;
 	kref_init(&handle->ref);
 	handle->id = atomic64_inc_return(&last_id);
 	spin_lock_init(&handle->lock);

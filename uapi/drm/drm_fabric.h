@@ -66,8 +66,9 @@ struct drm_fabric_query {
  *
  * Errors: -EBADF no such fd; -EINVAL not a render node of a device in the fabric, or a malformed
  * name; -ENOENT no such region; -ESHUTDOWN the device is draining; -ENODEV it is gone; -EDQUOT the
- * caller's uid has max_handles_per_uid handles open (a parameter of the module; not for
- * CAP_SYS_RESOURCE); -EINTR while it waited for a pagemap; -ENOMEM, -EMFILE.
+ * caller's uid has max_handles_per_uid handles (a parameter of the module; not for
+ * CAP_SYS_RESOURCE), among them closed ones if memory placed through them is still there; -EINTR
+ * while it waited for a pagemap; -ENOMEM, -EMFILE.
  */
 struct drm_fabric_open_devmem {
 	__u32 flags;
@@ -125,7 +126,7 @@ enum drm_fabric_refusal {
 	DRM_FABRIC_REFUSED_PINNED,	/* held for DMA by somebody: O_DIRECT, io_uring, vfio, RDMA */
 	DRM_FABRIC_REFUSED_SWAPPED,	/* swapped out, or left to a userfaultfd: touch it first */
 	DRM_FABRIC_REFUSED_UNREACHABLE,	/* on another device, and did not come home from there */
-	DRM_FABRIC_REFUSED_LIMIT,	/* the uid has placed max_bytes_per_uid (a parameter of the module) */
+	DRM_FABRIC_REFUSED_LIMIT,	/* through handles that their uid opened max_bytes_per_uid are placed */
 	DRM_FABRIC_REFUSED_DEAD,	/* its data is lost: a touch is SIGBUS, munmap(2) gets rid of it */
 	DRM_FABRIC_N_REFUSED = 16,	/* the rest is zero */
 };
