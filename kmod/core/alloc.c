@@ -186,14 +186,16 @@ void fabric_folio_free(struct folio *folio)
 
 /*
  * The data of a device folio is lost: from now on a touch is SIGBUS, wherever the folio is mapped.
- * The caller holds the folio's lock.
+ * The caller holds the folio's lock. @abandoned: it was given up; else it could not be copied.
  */
-void fabric_folio_kill(struct folio *folio)
+void fabric_folio_kill(struct folio *folio, bool abandoned)
 {
 	struct fabric_pagemap *pm = container_of(folio->pgmap, struct fabric_pagemap, pgmap);
-	unsigned long index = fabric_page_index(pm, folio_page(folio, 0));
+	unsigned long index = fabric_page_index(pm, folio_page(folio, 0)), n = 0;
 
 	for (unsigned long i = 0; i < folio_nr_pages(folio); i++)
-		if (!test_and_set_bit(index + i, pm->dead))
-			atomic64_inc(&pm->region->n_dead);
+		n += !test_and_set_bit(index + i, pm->dead);
+	atomic64_add(n, &pm->region->n_dead);
+	if (n)
+		fabric_handles_lost(pm->region, (u64)n << PAGE_SHIFT, abandoned);
 }

@@ -122,7 +122,7 @@ static void bury_failed(struct fabric_pagemap *pm, struct page **pages,
 		copy.offset = (u64)fabric_page_index(pm, pages[i]) << PAGE_SHIFT;
 		copy.addr = addrs[i];
 		if (fabric_copy_run(pm->region, &copy, 1))
-			fabric_folio_kill(page_folio(pages[i]));
+			fabric_folio_kill(page_folio(pages[i]), false);
 	}
 }
 

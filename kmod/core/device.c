@@ -781,6 +781,7 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
 	dev_set_uevent_suppress(&fdev->dev, false);
 	kobject_uevent(&fdev->dev.kobj, KOBJ_ADD);
 	fabric_unmanaged_check();
+	fabric_handles_back(fdev);
 	return fdev;
 
 erase_parent:

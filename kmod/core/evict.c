@@ -154,13 +154,13 @@ static bool evict_split(struct page *page, struct evict_window *w)
 }
 
 /* The page of a window, locked and unmapped, does not go home. False: it is to be split first. */
-static bool evict_give_up(struct evict_window *w, unsigned long i)
+static bool evict_give_up(struct evict_window *w, unsigned long i, bool abandoned)
 {
 	struct folio *folio = page_folio(migrate_pfn_to_page(w->src[i]));
 
 	if (folio_test_large(folio) && !w->whole)
 		return false;
-	fabric_folio_kill(folio);
+	fabric_folio_kill(folio, abandoned);
 	return true;
 }
 
@@ -188,7 +188,7 @@ static enum fabric_blocked evict_get_destinations(struct fabric_pagemap *pm, str
 		if (may_take && !dead)
 			folio = evict_alloc(order);
 		if (!folio) {
-			if (!dead && !(w->abandoned && evict_give_up(w, i)))
+			if (!dead && !(w->abandoned && evict_give_up(w, i, true)))
 				blocked = FABRIC_BLOCKED_MEMORY;
 		} else {
 			folio_lock(folio);
@@ -244,7 +244,7 @@ static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_wi
 		if (!lost)
 			continue;
 		evict_drop(&w->dst[w->list_at[i]]);
-		if (!w->bury || !evict_give_up(w, w->list_at[i]))
+		if (!w->bury || !evict_give_up(w, w->list_at[i], w->abandoned))
 			blocked = FABRIC_BLOCKED_COPY;
 	}
 	return blocked;

@@ -125,6 +125,8 @@ struct drm_fabric_device {
  * @idle_work: takes @pm down when nothing has referred to it for @idle_timeout_ms
  * @reclaim_work: takes it down if nothing refers to it
  * @handles: open handles, under @handles_lock
+ * @lost_bytes: that holders have not been told of: could not be copied, and abandoned
+ * @lost_work: tells them
  */
 struct drm_fabric_region {
 	struct kobject kobj;
@@ -150,6 +152,8 @@ struct drm_fabric_region {
 	struct work_struct reclaim_work;
 	spinlock_t handles_lock; /* see above */
 	struct list_head handles;
+	atomic64_t lost_bytes[2];
+	struct delayed_work lost_work;
 	struct rcu_head rcu;
 };
 
@@ -349,7 +353,7 @@ void fabric_alloc_put(struct fabric_alloc *alloc);
 int fabric_alloc_populate(struct fabric_alloc *alloc, unsigned long npages, unsigned long *pfns);
 void fabric_alloc_release(struct drm_pagemap_devmem *devmem);
 void fabric_folio_free(struct folio *folio);
-void fabric_folio_kill(struct folio *folio);
+void fabric_folio_kill(struct folio *folio, bool abandoned);
 
 /* copy.c */
 int fabric_copy_run(struct drm_fabric_region *region, const struct drm_fabric_copy *list,
@@ -397,6 +401,8 @@ int fabric_user_charge(struct fabric_user *user, u64 bytes);
 void fabric_user_uncharge(struct fabric_user *user, u64 bytes);
 
 /* handle.c */
+#define FABRIC_HANDLE_EVENTS 8
+
 struct fabric_handle {
 	struct kref ref;
 	u64 id;
@@ -404,12 +410,14 @@ struct fabric_handle {
 	struct fabric_user *user; /* who opened it */
 	struct list_head link;
 	atomic64_t resident_bytes;
+	struct list_head revoked_link;
+	char driver[32];
 	spinlock_t lock; /* events */
 	wait_queue_head_t waitq;
 	bool revoked;
 	u64 seq;
 	unsigned int head, n_events;
-	struct drm_fabric_event events[8];
+	struct drm_fabric_event events[FABRIC_HANDLE_EVENTS + 2]; /* the end, and back again */
 };
 
 int fabric_handle_open(struct drm_fabric_open_devmem *args, void __user *argp);
@@ -418,6 +426,9 @@ int fabric_handle_charge(struct fabric_handle *handle, u64 bytes);
 void fabric_handle_uncharge(struct fabric_handle *handle, u64 bytes);
 /* @event: type and what goes with it; the rest is filled in for each handle. */
 void fabric_handles_post(struct drm_fabric_region *region, const struct drm_fabric_event *event);
+void fabric_handles_init(struct drm_fabric_region *region);
+void fabric_handles_lost(struct drm_fabric_region *region, u64 bytes, bool abandoned);
+void fabric_handles_back(struct drm_fabric_device *fdev);
 
 /* power.c */
 extern unsigned int fabric_asleep;

@@ -195,8 +195,7 @@ struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 	fabric_region_init_lock(region);
 	INIT_DELAYED_WORK(&region->idle_work, fabric_region_idle_work);
 	INIT_WORK(&region->reclaim_work, fabric_region_reclaim_work);
-	spin_lock_init(&region->handles_lock);
-	INIT_LIST_HEAD(&region->handles);
+	fabric_handles_init(region);
 	err = kobject_init_and_add(&region->kobj, &fabric_region_ktype, fdev->regions_dir, "%s",
 				   region->name);
 	if (err) {
