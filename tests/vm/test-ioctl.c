@@ -3,11 +3,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gpu.h"
@@ -46,6 +48,7 @@ union arguments {
 	struct drm_fabric_devmem_populate populate;
 	struct drm_fabric_devmem_to_system to_system;
 	struct drm_fabric_devmem_residency residency;
+	struct drm_fabric_devmem_reach reach;
 	struct drm_fabric_admin_device admin;
 	struct drm_softgpu_info sg_info;
 	struct drm_softgpu_vm_create vm_create;
@@ -101,7 +104,7 @@ static bool to_system_malformed(const void *args)
 {
 	const struct drm_fabric_devmem_to_system *a = args;
 
-	return a->flags || a->pad || bad_range(a->start, a->length_bytes);
+	return a->flags || a->pad || bad_range(a->start, a->length_bytes) || a->length_bytes > 1ull << 40;
 }
 
 static bool residency_malformed(const void *args)
@@ -111,11 +114,29 @@ static bool residency_malformed(const void *args)
 	return a->flags || a->pad || bad_range(a->start, a->length_bytes) || a->length_bytes > 1ull << 40;
 }
 
-static bool admin_malformed(const void *args)
+static bool reach_malformed(const void *args)
+{
+	return ((const struct drm_fabric_devmem_reach *)args)->flags;
+}
+
+static bool drain_malformed(const void *args)
+{
+	const struct drm_fabric_admin_device *a = args;
+
+	return a->flags & ~DRM_FABRIC_DRAIN_EVICT || bad_name(a->device, sizeof(a->device));
+}
+
+static bool evict_malformed(const void *args)
 {
 	const struct drm_fabric_admin_device *a = args;
 
 	return a->flags || bad_name(a->device, sizeof(a->device));
+}
+
+/* Nothing to wait for. */
+static bool cancel_malformed(const void *args)
+{
+	return evict_malformed(args) || ((const struct drm_fabric_admin_device *)args)->timeout_ms;
 }
 
 static bool sg_info_malformed(const void *args)
@@ -153,10 +174,12 @@ static const struct call calls[] = {
 	CALL(DRM_FABRIC_DEVMEM_POPULATE, TARGET_DEVMEM, struct drm_fabric_devmem_populate, populate_malformed),
 	CALL(DRM_FABRIC_DEVMEM_TO_SYSTEM, TARGET_DEVMEM, struct drm_fabric_devmem_to_system, to_system_malformed),
 	CALL(DRM_FABRIC_DEVMEM_RESIDENCY, TARGET_DEVMEM, struct drm_fabric_devmem_residency, residency_malformed),
-	CALL(DRM_FABRIC_ADMIN_DRAIN, TARGET_ADMIN, struct drm_fabric_admin_device, admin_malformed),
-	CALL(DRM_FABRIC_ADMIN_CANCEL, TARGET_ADMIN, struct drm_fabric_admin_device, admin_malformed),
-	CALL(DRM_FABRIC_ADMIN_EVICT, TARGET_ADMIN, struct drm_fabric_admin_device, admin_malformed),
-	CALL(DRM_FABRIC_ADMIN_UNBIND, TARGET_ADMIN, struct drm_fabric_admin_device, admin_malformed),
+	CALL(DRM_FABRIC_DEVMEM_REACH, TARGET_DEVMEM, struct drm_fabric_devmem_reach, reach_malformed),
+	CALL(DRM_FABRIC_ADMIN_DRAIN, TARGET_ADMIN, struct drm_fabric_admin_device, drain_malformed),
+	CALL(DRM_FABRIC_ADMIN_CANCEL, TARGET_ADMIN, struct drm_fabric_admin_device, cancel_malformed),
+	CALL(DRM_FABRIC_ADMIN_EVICT, TARGET_ADMIN, struct drm_fabric_admin_device, evict_malformed),
+	CALL(DRM_FABRIC_ADMIN_ABANDON, TARGET_ADMIN, struct drm_fabric_admin_device, cancel_malformed),
+	CALL(DRM_FABRIC_ADMIN_UNBIND, TARGET_ADMIN, struct drm_fabric_admin_device, evict_malformed),
 	CALL(DRM_IOCTL_SOFTGPU_INFO, TARGET_RENDER, struct drm_softgpu_info, sg_info_malformed),
 	CALL(DRM_IOCTL_SOFTGPU_VM_CREATE, TARGET_RENDER, struct drm_softgpu_vm_create, vm_create_malformed),
 	CALL(DRM_IOCTL_SOFTGPU_EXEC, TARGET_RENDER, struct drm_softgpu_exec, exec_malformed),
@@ -185,12 +208,13 @@ static void victim_init(struct victim *v)
 	v->fds[TARGET_NULL] = open_file("/dev/null", O_RDWR);
 }
 
-/* What no failing call may change, as text. */
-static void all_state(char *text, size_t size)
+/* What no failing call may change, as text: of all devices but one. */
+static void all_state_but(char *text, size_t size, const char *name)
 {
 	static const char *const files[] = { "state",
 					     "handles",
 					     "regions/vram0/resident_bytes",
+					     "regions/vram0/dead_bytes",
 					     "regions/vram0/pagemap_state",
 					     "regions/vram0/pagemap_refs_handles",
 					     "regions/vram0/free_bytes",
@@ -199,15 +223,26 @@ static void all_state(char *text, size_t size)
 	char names[64][DRM_FABRIC_DEVICE_NAME_SIZE], buf[64];
 	size_t n = gpu_names(names, 64), len = 0;
 
-	ck_assert(read_file("/sys/class/drm_fabric/generation", buf, sizeof(buf)));
-	len += snprintf(text, size, "generation %s", buf);
 	for (size_t i = 0; i < n; i++) {
-		for (size_t f = 0; f < sizeof(files) / sizeof(*files); f++) {
+		for (size_t f = 0; f < sizeof(files) / sizeof(*files) && strcmp(names[i], name); f++) {
 			ck_assert(gpu_attr(names[i], files[f], buf, sizeof(buf)));
-			len += snprintf(text + len, size - len, "\n%s %s %s", names[i], files[f], buf);
+			/* What nobody uses goes when its time is over. */
+			if (!strcmp(buf, "idle"))
+				strcpy(buf, "absent");
+			len += snprintf(text + len, size - len, "%s %s %s\n", names[i], files[f], buf);
 			ck_assert_uint_lt(len, size);
 		}
 	}
+}
+
+static void all_state(char *text, size_t size)
+{
+	char buf[64];
+	size_t len;
+
+	ck_assert(read_file("/sys/class/drm_fabric/generation", buf, sizeof(buf)));
+	len = snprintf(text, size, "generation %s\n", buf);
+	all_state_but(text + len, size - len, "");
 }
 
 /* Mostly numbers that mean something somewhere. */
@@ -251,11 +286,15 @@ static void random_arguments(struct victim *v, const struct call *call, union ar
 			snprintf(args->admin.device, sizeof(args->admin.device), "%s", v->gpu->name);
 			args->admin.device[test_random(random) % 32] = (char)test_random(random);
 			args->admin.flags = test_random(random) % 4 ? 0 : 1u << test_random(random) % 32;
+			args->admin.timeout_ms = test_random(random) % 4 ? 0 : (uint32_t)test_random(random);
 		}
+		if (call->cmd == DRM_FABRIC_DEVMEM_REACH && test_random(random) % 2)
+			args->reach.owner_fd = v->gpu->devmem_fd;
 	} while (!call->malformed(args));
 }
 
-static void call_malformed(struct victim *v, size_t n, uint64_t seed)
+/* @leaving: the device is, or has left. */
+static void call_malformed(struct victim *v, size_t n, uint64_t seed, bool leaving)
 {
 	union arguments args;
 	uint64_t random = seed;
@@ -269,6 +308,8 @@ static void call_malformed(struct victim *v, size_t n, uint64_t seed)
 			random_arguments(v, &calls[c], &args, &random);
 			r = ioctl(v->fds[target], calls[c].cmd, &args) ? -errno : 0;
 			ck_assert_msg(r < 0, "malformed %s succeeds on file %d", calls[c].name, target);
+			if (leaving && r == -ENODEV && target == TARGET_RENDER)
+				continue;
 			if (target != calls[c].target)
 				ck_assert_msg(r == -ENOTTY || target == TARGET_NULL, "%s on file %d: %s", calls[c].name,
 					      target, strerror(-r));
@@ -295,7 +336,7 @@ START_TEST(malformed_calls)
 			ck_assert(!setgid(STRANGER));
 			ck_assert(!setuid(STRANGER));
 		}
-		call_malformed(&v, n, test_seed() + _i);
+		call_malformed(&v, n, test_seed() + _i, false);
 		_exit(0);
 	}
 	wait_child(pid);
@@ -304,6 +345,59 @@ START_TEST(malformed_calls)
 	ck_assert_uint_eq(gpu_residency(v.gpu, v.memory, SIZE).region_bytes, SIZE);
 	ck_assert_uint_eq(pattern_differs(v.memory, SIZE, test_seed()), 0);
 	note("%zu calls as uid %d", n * N_CALLS, _i ? STRANGER : 0);
+}
+END_TEST
+
+/* proves: the same while the device is taken away and comes back: it does, and the others do not notice */
+START_TEST(malformed_calls_while_it_leaves)
+{
+	static char before[32768], after[32768];
+	size_t n = test_loops(3, 60);
+	char names[64][DRM_FABRIC_DEVICE_NAME_SIZE], *moving;
+	struct drm_fabric_devmem_info info = {};
+	struct victim v, other;
+	pid_t pid;
+
+	victim_init(&v);
+	ck_assert_uint_gt(gpu_names(names, 64), 1);
+	moving = v.gpu->name;
+	/* The one that stays. */
+	victim_init(&other);
+	gpu_close(other.gpu);
+	other.gpu = gpu_open_name(names[1]);
+	gpu_open_devmem(other.gpu);
+	gpu_populate(other.gpu, other.memory, SIZE);
+	all_state_but(before, sizeof(before), moving);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		if (_i) {
+			ck_assert(!setgid(STRANGER));
+			ck_assert(!setuid(STRANGER));
+		}
+		for (uint64_t seed = test_seed();; seed++)
+			call_malformed(&v, 50, seed, true);
+	}
+	for (size_t i = 0; i < n; i++) {
+		sleep_ms(20);
+		gpu_unbind(moving);
+		sleep_ms(20);
+		ck_assert(!ioctl(v.gpu->devmem_fd, DRM_FABRIC_DEVMEM_INFO, &info));
+		ck_assert_uint_eq(info.state, DRM_FABRIC_STATE_REVOKED);
+		gpu_bind(moving);
+		ck_assert(gpu_wait_attr(moving, "state", "online", 0));
+		ck_assert(gpu_wait_attr(moving, "handles", "0", 0));
+		ck_assert(gpu_wait_attr(moving, "regions/vram0/resident_bytes", "0", 0));
+	}
+	/* It is at it still: nothing was out of order. */
+	ck_assert_int_eq(waitpid(pid, NULL, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	all_state_but(after, sizeof(after), moving);
+	ck_assert_str_eq(before, after);
+	ck_assert_uint_eq(gpu_residency(other.gpu, other.memory, SIZE).region_bytes, SIZE);
+	ck_assert_uint_eq(pattern_differs(other.memory, SIZE, test_seed()), 0);
+	ck_assert_uint_eq(pattern_differs(v.memory, SIZE, test_seed()), 0);
 }
 END_TEST
 
@@ -426,12 +520,13 @@ int main(void)
 	test_seed();
 	gpu_load();
 	/* A wrong range that is taken for a right one is a walk of hours. */
-	tcase_set_timeout(tcase, getenv("SOAK") ? 60 : 8);
+	tcase_set_timeout(tcase, getenv("SOAK") ? 300 : 20);
 	tcase_add_checked_fixture(tcase, load, NULL);
 	tcase_add_test(tcase, malformed_ranges);
 	tcase_add_test(tcase, bad_pointers);
 	tcase_add_test(tcase, sizes_of_calls);
 	tcase_add_loop_test(tcase, malformed_calls, 0, 2);
+	tcase_add_loop_test(tcase, malformed_calls_while_it_leaves, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
 }
