@@ -275,6 +275,7 @@ int fabricmap_placement_take_fd(struct fabricmap_placement *placement, size_t in
 #define FABRICMAP_DEVICE_NAME_SIZE 32
 #define FABRICMAP_REGION_NAME_SIZE 16
 #define FABRICMAP_N_REFUSED 16
+#define FABRICMAP_WHY_NOT_SIZE 128
 
 /* Flags of fabricmap_devmem_populate(). */
 #define FABRICMAP_POPULATE_STRICT 1 /* stop at the first page that resists */
@@ -295,8 +296,13 @@ struct fabricmap_devmem_info {
 struct fabricmap_populate {
 	uint64_t moved_bytes; /* by this call */
 	uint64_t present_bytes; /* had been there already */
-	/* Stayed where they were: busy, no room, not anonymous, not mapped, no memory, copy failed, other. */
-	uint64_t refused_bytes[FABRICMAP_N_REFUSED];
+	uint64_t refused_bytes[FABRICMAP_N_REFUSED]; /* stayed where they were, by reason: fabricmap_refused_name() */
+	uint64_t reserved[6];
+};
+
+struct fabricmap_to_system {
+	uint64_t moved_bytes; /* came home by this call */
+	uint64_t dead_bytes; /* of the region in the range, their data lost: before, or on their way just now */
 	uint64_t reserved[6];
 };
 
@@ -304,15 +310,46 @@ struct fabricmap_residency {
 	uint64_t region_bytes; /* in the handle's region */
 	uint64_t other_bytes; /* in other regions of the fabric */
 	uint64_t system_bytes;
-	uint64_t absent_bytes; /* not populated, swapped out, or not mapped */
+	uint64_t absent_bytes; /* not populated, swapped out, not mapped, or not accessible (PROT_NONE) */
+	uint64_t dead_bytes; /* of region_bytes and other_bytes: their data is lost, a touch is SIGBUS */
+	uint64_t reserved[4];
+};
+
+struct fabricmap_reach {
+	int reachable; /* 1: in place; 0: through system memory */
+	/*
+	 * "none", "pcie_switch", "pcie_host_bridge", "xgmi", "nvlink", "xe_link", "cxl", "softgpu", "local" (the same
+	 * device); static; NULL: a newer kernel's
+	 */
+	const char *type;
+	const char *provenance; /* "nominal", "firmware", "measured"; static; NULL: there are no figures */
+	int64_t read_bandwidth_mbps; /* MB/s (10^6), by the accessor; these five: or FABRICMAP_UNKNOWN */
+	int64_t write_bandwidth_mbps;
+	int64_t read_latency_ns;
+	int64_t write_latency_ns;
+	int64_t hops; /* bridges or switches passed */
+	uint64_t generation; /* while the accessing device's generation is this, the answer is the same */
+	char why_not[FABRICMAP_WHY_NOT_SIZE]; /* if not reachable: one line for a person; else "" */
 	uint64_t reserved[4];
 };
 
 struct fabricmap_devmem_event {
-	const char *type; /* "draining", "cancelled", "evicting", "revoked"; static; NULL: a newer kernel's */
-	uint64_t sequence; /* on this handle, from 1 */
+	/*
+	 * "draining" and "evicting" (bytes: on the device), "cancelled" (the handle works again), "lost" (bytes: lost
+	 * for good), "revoked" (the device has gone), "back" (a device of that name is there again); static; NULL: a
+	 * newer kernel's
+	 */
+	const char *type;
+	/*
+	 * Who began it: "admin", "driver" (unbind, hot-unplug, unloading), "suspend", "copy" (the copy engine gave
+	 * up), "abandoned" (an administrator gave it up); static; NULL: nobody, or a newer kernel's
+	 */
+	const char *reason;
+	uint64_t sequence; /* on this handle, from 1; a gap shows that nobody read for too long */
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
-	uint64_t arg; /* draining: ms until eviction starts, 0: when asked; evicting: bytes that the device holds */
+	uint64_t deadline_ns; /* "draining": when the notice is over, CLOCK_MONOTONIC; 0: none was given */
+	uint64_t bytes;
+	uint64_t incarnation; /* of the device; of the new one with "back" */
 	uint64_t reserved[4];
 };
 
@@ -357,18 +394,30 @@ int fabricmap_devmem_info(int fd, struct fabricmap_devmem_info *ret);
  * unless STRICT is set.
  *
  * Return: 0; -EINVAL malformed range or flags; -ESHUTDOWN the device is draining; -ENODEV it is gone; -EINTR; with
- * STRICT also -EBUSY, -ENOSPC, -EOPNOTSUPP, -EFAULT, -ENOMEM, -EIO.
+ * STRICT also -EBUSY (busy, pinned, swapped out, unreachable), -ENOSPC (no room), -EOPNOTSUPP (not anonymous), -EFAULT
+ * (not mapped), -ENOMEM, -EIO (copy failed), -EDQUOT (limit), -EHWPOISON (dead).
  */
 int fabricmap_devmem_populate(int fd, const void *address, uint64_t length_bytes, unsigned int flags,
 			      struct fabricmap_populate *ret);
 
 /**
- * fabricmap_devmem_to_system() - bring a range of the caller's memory home from the region
- * @ret_moved_bytes: also written when it fails; may be NULL
+ * fabricmap_refused_name() - a reason in words
+ * @reason: index into refused_bytes
  *
- * Return: 0, -EINVAL malformed range, -EFAULT not mapped, -EINTR, -EBUSY some page resists, -ENODEV.
+ * Return: "busy", "no room", "not anonymous", "not mapped", "no memory", "copy failed", "other", "pinned",
+ * "swapped out", "unreachable", "limit", "dead": static; "unknown" for what a newer kernel may say; never NULL.
  */
-int fabricmap_devmem_to_system(int fd, const void *address, uint64_t length_bytes, uint64_t *ret_moved_bytes);
+const char *fabricmap_refused_name(size_t reason);
+
+/**
+ * fabricmap_devmem_to_system() - bring a range of the caller's memory home from the region
+ * @ret: also filled when it fails, with how far it got; may be NULL
+ *
+ * At most 1 TiB at a time. Dead pages do not stop it.
+ *
+ * Return: 0, -EINVAL malformed range, -EINTR, -EBUSY some page resists, -ENODEV, -ENOMEM.
+ */
+int fabricmap_devmem_to_system(int fd, const void *address, uint64_t length_bytes, struct fabricmap_to_system *ret);
 
 /**
  * fabricmap_devmem_residency() - how much of a range of the caller's memory is where
@@ -380,11 +429,24 @@ int fabricmap_devmem_to_system(int fd, const void *address, uint64_t length_byte
 int fabricmap_devmem_residency(int fd, const void *address, uint64_t length_bytes, struct fabricmap_residency *ret);
 
 /**
+ * fabricmap_devmem_reach() - can a handle's device use another region's memory in place?
+ * @fd: a handle on the device that accesses
+ * @owner_fd: a handle on the region whose memory it is
+ *
+ * One direction; the other one is another question.
+ *
+ * Return: 0; -EBADF no such fd; -EBADFD @owner_fd is not a devmem fd; -ENOTTY @fd is not one; -ENODEV one of the
+ * devices is gone; -EINTR.
+ */
+int fabricmap_devmem_reach(int fd, int owner_fd, struct fabricmap_reach *ret);
+
+/**
  * fabricmap_devmem_read_event() - the next event of a handle
  *
- * Waits for one unless the fd is non-blocking; poll() it for POLLIN.
+ * Waits for one unless the fd is non-blocking; poll() it for POLLIN. After "revoked" poll() says POLLHUP for ever:
+ * who waits for "back" asks epoll for edges (EPOLLET).
  *
- * Return: 1 an event; 0 the last one ("revoked") has been read; -EAGAIN none yet; -EINTR; -EBADMSG not an event.
+ * Return: 1 an event; 0 "revoked" has been read, and nothing since; -EAGAIN none yet; -EINTR; -EBADMSG not an event.
  */
 int fabricmap_devmem_read_event(int fd, struct fabricmap_devmem_event *ret);
 

@@ -3,10 +3,12 @@
 #include "tree-maker.h"
 
 #include <check.h>
+#include <drm/drm_fabric.h>
 #include <errno.h>
 #include <fabricmap.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static struct fabricmap *map_of(size_t n_devices)
@@ -166,7 +168,9 @@ START_TEST(wrong_arguments_and_fds)
 {
 	struct fabricmap_devmem_info info;
 	struct fabricmap_residency residency;
-	uint64_t moved_bytes;
+	struct fabricmap_devmem_event event;
+	struct fabricmap_to_system home;
+	struct fabricmap_reach reach;
 
 	ck_assert_int_eq(fabricmap_devmem_open("../../etc", "vram0"), -EINVAL);
 	ck_assert_int_eq(fabricmap_devmem_open("", "vram0"), -EINVAL);
@@ -174,12 +178,79 @@ START_TEST(wrong_arguments_and_fds)
 	ck_assert_int_eq(fabricmap_devmem_open_render(0, "a region of too long a name"), -EINVAL);
 	ck_assert_int_eq(fabricmap_devmem_info(-1, &info), -EBADF);
 	ck_assert_int_eq(fabricmap_devmem_residency(-1, NULL, 0, &residency), -EBADF);
-	ck_assert_int_eq(fabricmap_devmem_to_system(-1, NULL, 0, &moved_bytes), -EBADF);
+	ck_assert_int_eq(fabricmap_devmem_to_system(-1, NULL, 0, &home), -EBADF);
+	ck_assert_uint_eq(home.moved_bytes + home.dead_bytes, 0);
+	ck_assert_int_eq(fabricmap_devmem_to_system(-1, NULL, 0, NULL), -EBADF);
+	ck_assert_int_eq(fabricmap_devmem_reach(-1, -1, &reach), -EBADF);
+	ck_assert_int_eq(fabricmap_devmem_read_event(-1, &event), -EBADF);
 	ck_assert_int_eq(fabricmap_devmem_populate(-1, NULL, 0, 0, NULL), -EBADF);
 	ck_assert_int_eq(fabricmap_admin_remove("a/b", 0, 0, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_remove("0000:40:00.0", 0, 99, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_cancel("..\n"), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_bring_back(""), -EINVAL);
+}
+END_TEST
+
+/* Events come by read(2): any file will do to tell what they are taken for. */
+START_TEST(events_in_words)
+{
+	static const struct {
+		uint32_t type, reason;
+		const char *type_name, *reason_name;
+	} cases[] = {
+		{ DRM_FABRIC_EVENT_DRAINING, DRM_FABRIC_REASON_ADMIN, "draining", "admin" },
+		{ DRM_FABRIC_EVENT_CANCELLED, DRM_FABRIC_REASON_NONE, "cancelled", NULL },
+		{ DRM_FABRIC_EVENT_EVICTING, DRM_FABRIC_REASON_SUSPEND, "evicting", "suspend" },
+		{ DRM_FABRIC_EVENT_REVOKED, DRM_FABRIC_REASON_DRIVER, "revoked", "driver" },
+		{ DRM_FABRIC_EVENT_LOST, DRM_FABRIC_REASON_COPY, "lost", "copy" },
+		{ DRM_FABRIC_EVENT_LOST, DRM_FABRIC_REASON_ABANDONED, "lost", "abandoned" },
+		{ DRM_FABRIC_EVENT_BACK, DRM_FABRIC_REASON_NONE, "back", NULL },
+		{ 4711, 4712, NULL, NULL },
+	};
+	struct fabricmap_devmem_event event;
+	int fds[2];
+
+	ck_assert(!pipe(fds));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct drm_fabric_event raw = {
+			.type = cases[i].type,
+			.reason = cases[i].reason,
+			.size_bytes = sizeof(raw),
+			.seq = 1,
+			.time_ns = 2,
+			.deadline_ns = 3,
+			.bytes = 4,
+			.incarnation = 5,
+		};
+
+		ck_assert_int_eq(write(fds[1], &raw, sizeof(raw)), sizeof(raw));
+		ck_assert_int_eq(fabricmap_devmem_read_event(fds[0], &event), 1);
+		ck_assert_pstr_eq(event.type, cases[i].type_name);
+		ck_assert_pstr_eq(event.reason, cases[i].reason_name);
+		ck_assert_uint_eq(event.sequence, 1);
+		ck_assert_uint_eq(event.time_ns, 2);
+		ck_assert_uint_eq(event.deadline_ns, 3);
+		ck_assert_uint_eq(event.bytes, 4);
+		ck_assert_uint_eq(event.incarnation, 5);
+	}
+	ck_assert_int_eq(write(fds[1], "short", 5), 5);
+	ck_assert_int_eq(fabricmap_devmem_read_event(fds[0], &event), -EBADMSG);
+	ck_assert(!close(fds[1]));
+	ck_assert_int_eq(fabricmap_devmem_read_event(fds[0], &event), 0);
+	ck_assert(!close(fds[0]));
+}
+END_TEST
+
+START_TEST(reasons_in_words)
+{
+	for (size_t i = 0; i < FABRICMAP_N_REFUSED; i++)
+		for (size_t j = 0; j < i && strcmp(fabricmap_refused_name(i), "unknown"); j++)
+			ck_assert_str_ne(fabricmap_refused_name(i), fabricmap_refused_name(j));
+	ck_assert_str_eq(fabricmap_refused_name(DRM_FABRIC_REFUSED_BUSY), "busy");
+	ck_assert_str_eq(fabricmap_refused_name(DRM_FABRIC_REFUSED_PINNED), "pinned");
+	ck_assert_str_eq(fabricmap_refused_name(DRM_FABRIC_REFUSED_DEAD), "dead");
+	ck_assert_str_eq(fabricmap_refused_name(DRM_FABRIC_REFUSED_DEAD + 1), "unknown");
+	ck_assert_str_eq(fabricmap_refused_name(SIZE_MAX), "unknown");
 }
 END_TEST
 
@@ -195,6 +266,8 @@ int main(void)
 	tcase_add_test(tcase, placement_tells_whether_it_is_exact);
 	tcase_add_test(tcase, holders_of_a_made_proc);
 	tcase_add_test(tcase, wrong_arguments_and_fds);
+	tcase_add_test(tcase, events_in_words);
+	tcase_add_test(tcase, reasons_in_words);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_set_tap(runner, "-");

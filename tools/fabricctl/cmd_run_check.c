@@ -158,24 +158,46 @@ static void check_residency(struct check *check, const struct check_device *devi
 		return;
 	}
 	step(check, "residency", device->name, !must_be_there || residency.region_bytes == check->bytes,
-	     "%llu bytes in %s, %llu elsewhere in the fabric, %llu in system memory, %llu nowhere",
+	     "%llu bytes in %s, %llu elsewhere in the fabric, %llu in system memory, %llu nowhere; %llu dead",
 	     (unsigned long long)residency.region_bytes, device->region, (unsigned long long)residency.other_bytes,
-	     (unsigned long long)residency.system_bytes, (unsigned long long)residency.absent_bytes);
+	     (unsigned long long)residency.system_bytes, (unsigned long long)residency.absent_bytes,
+	     (unsigned long long)residency.dead_bytes);
+}
+
+/* ": 4096 pinned, 8192 swapped out", or nothing. */
+static char *refused_text(const struct fabricmap_populate *result)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file;
+
+	file = open_memstream(&text, &size);
+	if (!file)
+		err(EXIT_FAILED, "memory");
+	for (size_t i = 0; i < FABRICMAP_N_REFUSED; i++)
+		if (result->refused_bytes[i] > 0)
+			fprintf(file, "%s %llu %s", ftell(file) > 0 ? "," : ":",
+				(unsigned long long)result->refused_bytes[i], fabricmap_refused_name(i));
+	if (fclose(file) != 0)
+		err(EXIT_FAILED, "memory");
+	return text;
 }
 
 static void check_populate(struct check *check, const struct check_device *device, const uint64_t *words)
 {
 	struct fabricmap_populate result;
+	_cleanup_(freep) char *refused = NULL;
 	uint64_t refused_bytes = 0;
 	int r;
 
 	r = fabricmap_devmem_populate(device->devmem_fd, words, check->bytes, 0, &result);
 	for (size_t i = 0; i < FABRICMAP_N_REFUSED; i++)
 		refused_bytes += result.refused_bytes[i];
+	refused = refused_text(&result);
 	step(check, "populate", device->name, r == 0 && refused_bytes == 0,
-	     "%s%s%llu bytes moved, %llu there already, %llu refused", r < 0 ? reason(r) : "", r < 0 ? ": " : "",
+	     "%s%s%llu bytes moved, %llu there already, %llu refused%s", r < 0 ? reason(r) : "", r < 0 ? ": " : "",
 	     (unsigned long long)result.moved_bytes, (unsigned long long)result.present_bytes,
-	     (unsigned long long)refused_bytes);
+	     (unsigned long long)refused_bytes, refused);
 	check_residency(check, device, words, true);
 }
 

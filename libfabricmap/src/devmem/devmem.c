@@ -19,6 +19,7 @@
 _Static_assert(FABRICMAP_DEVICE_NAME_SIZE == DRM_FABRIC_DEVICE_NAME_SIZE, "size of device names");
 _Static_assert(FABRICMAP_REGION_NAME_SIZE == DRM_FABRIC_REGION_NAME_SIZE, "size of region names");
 _Static_assert(FABRICMAP_N_REFUSED == DRM_FABRIC_N_REFUSED, "number of reasons");
+_Static_assert(FABRICMAP_WHY_NOT_SIZE == DRM_FABRIC_WHY_NOT_SIZE, "size of a reason");
 _Static_assert(FABRICMAP_POPULATE_STRICT == DRM_FABRIC_POPULATE_STRICT, "populate flags");
 
 int node_open(const char *path)
@@ -171,8 +172,28 @@ FABRICMAP_EXPORT int fabricmap_devmem_populate(int fd, const void *address, uint
 	return r;
 }
 
+FABRICMAP_EXPORT const char *fabricmap_refused_name(size_t reason)
+{
+	static const char *const names[] = {
+		[DRM_FABRIC_REFUSED_BUSY] = "busy",
+		[DRM_FABRIC_REFUSED_NO_ROOM] = "no room",
+		[DRM_FABRIC_REFUSED_NOT_ANON] = "not anonymous",
+		[DRM_FABRIC_REFUSED_NOT_MAPPED] = "not mapped",
+		[DRM_FABRIC_REFUSED_NO_MEMORY] = "no memory",
+		[DRM_FABRIC_REFUSED_COPY] = "copy failed",
+		[DRM_FABRIC_REFUSED_OTHER] = "other",
+		[DRM_FABRIC_REFUSED_PINNED] = "pinned",
+		[DRM_FABRIC_REFUSED_SWAPPED] = "swapped out",
+		[DRM_FABRIC_REFUSED_UNREACHABLE] = "unreachable",
+		[DRM_FABRIC_REFUSED_LIMIT] = "limit",
+		[DRM_FABRIC_REFUSED_DEAD] = "dead",
+	};
+
+	return reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "unknown";
+}
+
 FABRICMAP_EXPORT int fabricmap_devmem_to_system(int fd, const void *address, uint64_t length_bytes,
-						uint64_t *ret_moved_bytes)
+						struct fabricmap_to_system *ret)
 {
 	struct drm_fabric_devmem_to_system arg = {
 		.start = (uintptr_t)address,
@@ -181,8 +202,11 @@ FABRICMAP_EXPORT int fabricmap_devmem_to_system(int fd, const void *address, uin
 	int r;
 
 	r = ioctl(fd, DRM_FABRIC_DEVMEM_TO_SYSTEM, &arg) < 0 ? -errno : 0;
-	if (ret_moved_bytes)
-		*ret_moved_bytes = arg.moved_bytes;
+	if (ret)
+		*ret = (struct fabricmap_to_system){
+			.moved_bytes = arg.moved_bytes,
+			.dead_bytes = arg.dead_bytes,
+		};
 	return r;
 }
 
@@ -201,7 +225,67 @@ FABRICMAP_EXPORT int fabricmap_devmem_residency(int fd, const void *address, uin
 		.other_bytes = arg.other_bytes,
 		.system_bytes = arg.system_bytes,
 		.absent_bytes = arg.absent_bytes,
+		.dead_bytes = arg.dead_bytes,
 	};
+	return 0;
+}
+
+static const char *reach_type_name(uint32_t type)
+{
+	static const char *const names[] = {
+		[DRM_FABRIC_REACH_NONE] = "none",
+		[DRM_FABRIC_REACH_PCIE_SWITCH] = "pcie_switch",
+		[DRM_FABRIC_REACH_PCIE_HOST_BRIDGE] = "pcie_host_bridge",
+		[DRM_FABRIC_REACH_XGMI] = "xgmi",
+		[DRM_FABRIC_REACH_NVLINK] = "nvlink",
+		[DRM_FABRIC_REACH_XE_LINK] = "xe_link",
+		[DRM_FABRIC_REACH_CXL] = "cxl",
+		[DRM_FABRIC_REACH_SOFTGPU] = "softgpu",
+	};
+
+	if (type == DRM_FABRIC_REACH_LOCAL)
+		return "local";
+	return type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
+}
+
+static const char *reach_provenance_name(uint32_t provenance)
+{
+	switch (provenance) {
+	case DRM_FABRIC_REACH_NOMINAL:
+		return "nominal";
+	case DRM_FABRIC_REACH_FIRMWARE:
+		return "firmware";
+	case DRM_FABRIC_REACH_MEASURED:
+		return "measured";
+	default:
+		return NULL;
+	}
+}
+
+static int64_t figure(uint32_t value)
+{
+	return value ? (int64_t)value : FABRICMAP_UNKNOWN;
+}
+
+FABRICMAP_EXPORT int fabricmap_devmem_reach(int fd, int owner_fd, struct fabricmap_reach *ret)
+{
+	struct drm_fabric_devmem_reach arg = { .owner_fd = owner_fd };
+
+	if (ioctl(fd, DRM_FABRIC_DEVMEM_REACH, &arg) < 0)
+		return -errno;
+	*ret = (struct fabricmap_reach){
+		.reachable = arg.reachable != 0,
+		.type = reach_type_name(arg.type),
+		.provenance = reach_provenance_name(arg.provenance),
+		.read_bandwidth_mbps = figure(arg.read_bandwidth_mbps),
+		.write_bandwidth_mbps = figure(arg.write_bandwidth_mbps),
+		.read_latency_ns = figure(arg.read_latency_ns),
+		.write_latency_ns = figure(arg.write_latency_ns),
+		.hops = figure(arg.hops),
+		.generation = arg.generation,
+	};
+	memcpy(ret->why_not, arg.why_not, sizeof(arg.why_not));
+	ret->why_not[sizeof(ret->why_not) - 1] = '\0';
 	return 0;
 }
 
@@ -216,6 +300,28 @@ static const char *event_name(uint32_t type)
 		return "evicting";
 	case DRM_FABRIC_EVENT_REVOKED:
 		return "revoked";
+	case DRM_FABRIC_EVENT_LOST:
+		return "lost";
+	case DRM_FABRIC_EVENT_BACK:
+		return "back";
+	default:
+		return NULL;
+	}
+}
+
+static const char *event_reason_name(uint32_t reason)
+{
+	switch (reason) {
+	case DRM_FABRIC_REASON_ADMIN:
+		return "admin";
+	case DRM_FABRIC_REASON_DRIVER:
+		return "driver";
+	case DRM_FABRIC_REASON_SUSPEND:
+		return "suspend";
+	case DRM_FABRIC_REASON_COPY:
+		return "copy";
+	case DRM_FABRIC_REASON_ABANDONED:
+		return "abandoned";
 	default:
 		return NULL;
 	}
@@ -238,7 +344,10 @@ FABRICMAP_EXPORT int fabricmap_devmem_read_event(int fd, struct fabricmap_devmem
 		.type = event_name(event.type),
 		.sequence = event.seq,
 		.time_ns = event.time_ns,
-		.arg = event.type == DRM_FABRIC_EVENT_DRAINING ? event.deadline_ns : event.bytes,
+		.reason = event_reason_name(event.reason),
+		.deadline_ns = event.deadline_ns,
+		.bytes = event.bytes,
+		.incarnation = event.incarnation,
 	};
 	return 1;
 }
