@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's structures are laid out alike for 32 and 64 bit callers: sizes and places as numbers, compiled for both.
+ * A number that changes here changes what programs in the field pass to the kernel.
+ */
+#include <drm/drm_fabric.h>
+#include <stddef.h>
+
+#define SIZE(_type, _size) _Static_assert(sizeof(struct _type) == (_size), #_type)
+#define AT(_type, _field, _offset) _Static_assert(offsetof(struct _type, _field) == (_offset), #_type "." #_field)
+
+SIZE(drm_fabric_query, 32);
+AT(drm_fabric_query, generation, 8);
+AT(drm_fabric_query, n_devices, 24);
+
+SIZE(drm_fabric_open_devmem, 40);
+AT(drm_fabric_open_devmem, render_fd, 4);
+AT(drm_fabric_open_devmem, region, 8);
+AT(drm_fabric_open_devmem, fd, 24);
+AT(drm_fabric_open_devmem, id, 32);
+
+SIZE(drm_fabric_devmem_info, 96);
+AT(drm_fabric_devmem_info, device, 8);
+AT(drm_fabric_devmem_info, region, 40);
+AT(drm_fabric_devmem_info, incarnation, 56);
+AT(drm_fabric_devmem_info, resident_bytes, 88);
+
+SIZE(drm_fabric_devmem_populate, 168);
+AT(drm_fabric_devmem_populate, start, 8);
+AT(drm_fabric_devmem_populate, moved_bytes, 24);
+AT(drm_fabric_devmem_populate, refused_bytes, 40);
+
+SIZE(drm_fabric_devmem_to_system, 40);
+AT(drm_fabric_devmem_to_system, start, 8);
+AT(drm_fabric_devmem_to_system, dead_bytes, 32);
+
+SIZE(drm_fabric_devmem_residency, 64);
+AT(drm_fabric_devmem_residency, start, 8);
+AT(drm_fabric_devmem_residency, region_bytes, 24);
+AT(drm_fabric_devmem_residency, dead_bytes, 56);
+
+SIZE(drm_fabric_devmem_reach, 176);
+AT(drm_fabric_devmem_reach, owner_fd, 4);
+AT(drm_fabric_devmem_reach, generation, 40);
+AT(drm_fabric_devmem_reach, why_not, 48);
+
+SIZE(drm_fabric_event, 56);
+AT(drm_fabric_event, seq, 8);
+AT(drm_fabric_event, incarnation, 40);
+AT(drm_fabric_event, reason, 48);
+
+SIZE(drm_fabric_admin_device, 56);
+AT(drm_fabric_admin_device, device, 8);
+AT(drm_fabric_admin_device, resident_bytes, 40);
+
+/* The size is part of the number. */
+_Static_assert(DRM_FABRIC_IOCTL_QUERY == 0xc020fa00, "QUERY");
+_Static_assert(DRM_FABRIC_IOCTL_OPEN_DEVMEM == 0xc028fa01, "OPEN_DEVMEM");
+_Static_assert(DRM_FABRIC_DEVMEM_INFO == 0xc060fa10, "INFO");
+_Static_assert(DRM_FABRIC_DEVMEM_POPULATE == 0xc0a8fa11, "POPULATE");
+_Static_assert(DRM_FABRIC_DEVMEM_TO_SYSTEM == 0xc028fa12, "TO_SYSTEM");
+_Static_assert(DRM_FABRIC_DEVMEM_RESIDENCY == 0xc040fa13, "RESIDENCY");
+_Static_assert(DRM_FABRIC_DEVMEM_REACH == 0xc0b0fa14, "REACH");
+_Static_assert(DRM_FABRIC_ADMIN_DRAIN == 0xc038fa20, "DRAIN");
+_Static_assert(DRM_FABRIC_ADMIN_CANCEL == 0xc038fa21, "CANCEL");
+_Static_assert(DRM_FABRIC_ADMIN_EVICT == 0xc038fa22, "EVICT");
+_Static_assert(DRM_FABRIC_ADMIN_UNBIND == 0xc038fa23, "UNBIND");
+_Static_assert(DRM_FABRIC_ADMIN_ABANDON == 0xc038fa24, "ABANDON");
