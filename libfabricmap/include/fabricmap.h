@@ -141,7 +141,15 @@ int64_t fabricmap_region_free_bytes(const struct fabricmap_region *region);
 /** fabricmap_region_resident_bytes() - memory of processes in the region when the snapshot was taken */
 int64_t fabricmap_region_resident_bytes(const struct fabricmap_region *region);
 
-/** fabricmap_region_pagemap_state() - "absent", "active", "idle"; NULL if unknown (snapshots not from sysfs); static */
+/**
+ * fabricmap_region_dead_bytes() - pages in the region whose data is lost: a touch is SIGBUS
+ *
+ * They are not in resident_bytes, and go when their processes unmap them or end. FABRICMAP_UNKNOWN if the snapshot is
+ * not from sysfs.
+ */
+int64_t fabricmap_region_dead_bytes(const struct fabricmap_region *region);
+
+/** fabricmap_region_pagemap_state() - "absent", "active", "idle", "dead"; NULL if unknown (not from sysfs); static */
 const char *fabricmap_region_pagemap_state(const struct fabricmap_region *region);
 
 /**

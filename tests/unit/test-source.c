@@ -66,6 +66,7 @@ START_TEST(good_tree_is_read_whole)
 	ck_assert_int_eq(topology->devices[1].regions[0].free_bytes, 251658240);
 	ck_assert_int_eq(topology->devices[1].regions[0].pagemap, TOPOLOGY_PAGEMAP_ACTIVE);
 	ck_assert_int_eq(topology->devices[1].regions[0].pagemap_refs_pages, 4096);
+	ck_assert_int_eq(topology->devices[1].regions[0].dead_bytes, 8192);
 	link = topology_link_find(topology, 2, 3);
 	ck_assert(link->up);
 	ck_assert_int_eq(link->read_bandwidth_mbps, 13000);

@@ -138,6 +138,7 @@ static void write_device(const char *root, size_t index, size_t n_devices)
 	write_value(root, folder, "regions/vram0/size_bytes", "268435456");
 	write_value(root, folder, "regions/vram0/free_bytes", "251658240");
 	write_value(root, folder, "regions/vram0/resident_bytes", "16777216");
+	write_value(root, folder, "regions/vram0/dead_bytes", "8192");
 	write_value(root, folder, "regions/vram0/pagemap_state", "active");
 	write_value(root, folder, "regions/vram0/pagemap_refs_handles", "0");
 	write_value(root, folder, "regions/vram0/pagemap_refs_pages", "4096");

@@ -89,6 +89,27 @@ static void print_devices(const struct fabricmap *map)
 	table_print(table);
 }
 
+/* Rare, and bad: in words. */
+static void print_dead(const struct fabricmap *map)
+{
+	char text[SIZE_TEXT_SIZE];
+
+	for (size_t i = 0; i < fabricmap_n_devices(map); i++) {
+		const struct fabricmap_device *device = fabricmap_device_at(map, i);
+
+		for (size_t j = 0; j < fabricmap_device_n_regions(device); j++) {
+			const struct fabricmap_region *region = fabricmap_device_region_at(device, j);
+			int64_t dead_bytes = fabricmap_region_dead_bytes(region);
+
+			if (dead_bytes == FABRICMAP_UNKNOWN || dead_bytes == 0)
+				continue;
+			printf("\n%s/%s: %s dead: the data is lost, until its processes unmap it or end\n",
+			       fabricmap_device_name(device), fabricmap_region_name(region),
+			       size_text(dead_bytes, text));
+		}
+	}
+}
+
 static void print_holders(const struct fabricmap_holders *holders)
 {
 	static const char *const heads[] = { "DEVICE", "REGION", "PID", "COMM", "UID", "HANDLE", "RESIDENT" };
@@ -136,6 +157,7 @@ static void region_to_json(const struct fabricmap_region *region, struct json_ob
 	json_add_int(object, "size_bytes", fabricmap_region_size_bytes(region));
 	json_add_int(object, "free_bytes", fabricmap_region_free_bytes(region));
 	json_add_int(object, "resident_bytes", fabricmap_region_resident_bytes(region));
+	json_add_int(object, "dead_bytes", fabricmap_region_dead_bytes(region));
 	json_add_string(object, "pagemap_state", fabricmap_region_pagemap_state(region));
 	fabricmap_region_pagemap_refs(region, &n_handles, &n_pages, &n_mappings);
 	refs = json_add_object(object, "pagemap_refs");
@@ -241,6 +263,7 @@ int cmd_devices(int argc, char **argv)
 		puts("no devices");
 	if (managed_n(map) > 0)
 		print_devices(map);
+	print_dead(map);
 	unmanaged_print(map);
 	if (holders)
 		print_holders(holders);

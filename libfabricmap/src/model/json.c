@@ -277,6 +277,7 @@ static int region_from_json(struct json_object *object, struct topology_region *
 		return -EBADMSG;
 	/* Borrowed: the builder copies it. */
 	region->name = (char *)name;
+	region->dead_bytes = TOPOLOGY_UNKNOWN;
 	region->pagemap = TOPOLOGY_PAGEMAP_UNKNOWN;
 	region->pagemap_refs_handles = region->pagemap_refs_pages = region->pagemap_refs_mappings = TOPOLOGY_UNKNOWN;
 	return 0;

@@ -32,6 +32,7 @@ static const char *const pagemap_names[] = {
 	[TOPOLOGY_PAGEMAP_ABSENT] = "absent",
 	[TOPOLOGY_PAGEMAP_ACTIVE] = "active",
 	[TOPOLOGY_PAGEMAP_IDLE] = "idle",
+	[TOPOLOGY_PAGEMAP_DEAD] = "dead",
 };
 
 static const char *const source_names[] = {

@@ -57,6 +57,7 @@ enum topology_pagemap {
 	TOPOLOGY_PAGEMAP_ABSENT,
 	TOPOLOGY_PAGEMAP_ACTIVE,
 	TOPOLOGY_PAGEMAP_IDLE,
+	TOPOLOGY_PAGEMAP_DEAD, /* only dead pages keep it */
 };
 
 /* 0 for a text that is none of them. */
@@ -74,6 +75,7 @@ struct topology_region {
 	char *name;
 	int64_t size_bytes, free_bytes, resident_bytes;
 	/* Not part of the topology's JSON. */
+	int64_t dead_bytes; /* or TOPOLOGY_UNKNOWN */
 	enum topology_pagemap pagemap;
 	int64_t pagemap_refs_handles, pagemap_refs_pages, pagemap_refs_mappings;
 };

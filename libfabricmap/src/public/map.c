@@ -273,6 +273,11 @@ FABRICMAP_EXPORT int64_t fabricmap_region_resident_bytes(const struct fabricmap_
 	return region_of(region)->resident_bytes;
 }
 
+FABRICMAP_EXPORT int64_t fabricmap_region_dead_bytes(const struct fabricmap_region *region)
+{
+	return region_of(region)->dead_bytes;
+}
+
 FABRICMAP_EXPORT const char *fabricmap_region_pagemap_state(const struct fabricmap_region *region)
 {
 	return topology_pagemap_to_string(region_of(region)->pagemap);

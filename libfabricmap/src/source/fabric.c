@@ -124,6 +124,8 @@ static int read_region(struct topology_builder *builder, int regions_fd, const c
 		return topology_builder_warn(builder, "%s: free_bytes is above size_bytes: left out", object);
 	r = read_optional_text(builder, fd, object, "pagemap_state", &pagemap);
 	if (r == 0)
+		r = read_optional_number(builder, fd, object, "dead_bytes", &region.dead_bytes);
+	if (r == 0)
 		r = read_optional_number(builder, fd, object, "pagemap_refs_handles", &region.pagemap_refs_handles);
 	if (r == 0)
 		r = read_optional_number(builder, fd, object, "pagemap_refs_pages", &region.pagemap_refs_pages);
