@@ -5,10 +5,11 @@
  * It goes by page frames, not by processes, so it finds pages whatever has become of the process
  * that placed them. Where that process still has them, a whole piece goes at once by its address,
  * with one look at the page tables; page by page, each by its reverse mapping, goes what is left:
- * moved, shared, or in the hands of a child. It works in aligned windows of a PMD: a large folio never reaches across the
- * end of one. A large folio needs a large page of system memory, for the core mm does not split
- * it without a virtual address; if there is no large page, or some of it cannot be copied, an
- * address is looked up and the folio split there, and the next round finds small pages.
+ * moved, shared, or in the hands of a child. It works in aligned windows of a PMD: a large folio
+ * never reaches across the end of one. A large folio needs a large page of system memory, for the
+ * core mm does not split it without a virtual address; if there is no large page, or some of it
+ * cannot be copied, an address is looked up and the folio split there, and the next round finds
+ * small pages.
  *
  * A page that could not be copied for some seconds is dead. One for which there is no memory waits,
  * unless the device was abandoned: then it is dead, too.
@@ -239,6 +240,7 @@ static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_wi
 	failed = fabric_copy_run(pm->region, w->list, n);
 	for (unsigned int i = 0; i < n; i++) {
 		bool lost = failed && fabric_copy_run(pm->region, &w->list[i], 1);
+
 		dma_unmap_page(dev, w->list[i].addr.addr, PAGE_SIZE << w->list[i].addr.order,
 			       DMA_FROM_DEVICE);
 		if (!lost)

@@ -162,6 +162,8 @@ void gpu_restore(void)
 		(void)try_write_file(file, "0");
 		snprintf(file, sizeof(file), "/sys/kernel/debug/dri/%s/corrupt_copy", names[i]);
 		(void)try_write_file(file, "0");
+		snprintf(file, sizeof(file), "/sys/kernel/debug/dri/%s/bad_page", names[i]);
+		(void)try_write_file(file, "0");
 		/* Online already: -EALREADY. Not there, or leaving: bound below. */
 		(void)gpu_admin(DRM_FABRIC_ADMIN_CANCEL, names[i], 0);
 		snprintf(file, sizeof(file), "/sys/bus/pci/devices/%s/driver", names[i]);
