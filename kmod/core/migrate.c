@@ -259,6 +259,16 @@ static int populate_piece(struct populate *p, unsigned long start, unsigned long
 	return populate_refuse(p, start, end, reason_of(err));
 }
 
+static int populate_vma(struct populate *p, struct vm_area_struct *vma, unsigned long start,
+			unsigned long end)
+{
+	if (!vma_is_accessible(vma))
+		return populate_refuse(p, start, end, DRM_FABRIC_REFUSED_NOT_MAPPED);
+	if (!fabric_vma_fits(vma))
+		return populate_refuse(p, start, end, DRM_FABRIC_REFUSED_NOT_ANON);
+	return populate_piece(p, start, end);
+}
+
 /*
  * One step: at most FABRIC_STEP, inside one aligned block of that size. mmap_lock is held for
  * reading.
@@ -278,12 +288,7 @@ static int populate_step_locked(struct populate *p, unsigned long start, unsigne
 			err = populate_refuse(p, start, next, DRM_FABRIC_REFUSED_NOT_MAPPED);
 		} else {
 			next = min(end, vma->vm_end);
-			if (!vma_is_accessible(vma))
-				err = populate_refuse(p, start, next, DRM_FABRIC_REFUSED_NOT_MAPPED);
-			else if (fabric_vma_fits(vma))
-				err = populate_piece(p, start, next);
-			else
-				err = populate_refuse(p, start, next, DRM_FABRIC_REFUSED_NOT_ANON);
+			err = populate_vma(p, vma, start, next);
 		}
 		if (err)
 			return err;
