@@ -528,12 +528,8 @@ static DEVICE_ATTR_WO(drain);
 static ssize_t fabric_act_store(struct device *dev, const char *buf, size_t len,
 				int (*act)(struct drm_fabric_device *fdev))
 {
-	bool on;
-	int err;
+	int err = fabric_parse_act(buf);
 
-	err = kstrtobool(buf, &on);
-	if (!err && !on)
-		err = -EINVAL;
 	if (!err)
 		err = act(to_fabric_device(dev));
 	return err ?: len;

@@ -10,6 +10,7 @@
 #include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/kref.h>
+#include <linux/kstrtox.h>
 #include <linux/llist.h>
 #include <linux/maple_tree.h>
 #include <linux/memremap.h>
@@ -227,6 +228,15 @@ static inline bool fabric_name_ok(const char *name, size_t size)
 	size_t len = strnlen(name, size);
 
 	return len < size && !memchr_inv(name + len, 0, size - len);
+}
+
+/* What may be written to a file that does one thing: 1. Returns 0 or -EINVAL. */
+static inline int fabric_parse_act(const char *buf)
+{
+	bool on;
+	int err = kstrtobool(buf, &on);
+
+	return err || on ? err : -EINVAL;
 }
 
 /* main.c */

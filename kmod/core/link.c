@@ -291,12 +291,8 @@ static ssize_t fabric_link_show(struct kobject *kobj, struct attribute *attr, ch
 static ssize_t fabric_link_store(struct kobject *kobj, struct attribute *attr, const char *buf,
 				 size_t len)
 {
-	bool on;
-	int err;
+	int err = fabric_parse_act(buf);
 
-	err = kstrtobool(buf, &on);
-	if (!err && !on)
-		err = -EINVAL;
 	if (!err)
 		err = fabric_measure_begin(to_fabric_link(kobj));
 	return err ?: len;

@@ -59,12 +59,8 @@ static CLASS_ATTR_RO(generation);
 static ssize_t trim_store(const struct class *class, const struct class_attribute *attr,
 			  const char *buf, size_t len)
 {
-	bool on;
-	int err;
+	int err = fabric_parse_act(buf);
 
-	err = kstrtobool(buf, &on);
-	if (!err && !on)
-		err = -EINVAL;
 	if (!err)
 		err = fabric_trim();
 	return err ?: len;

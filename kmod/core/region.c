@@ -93,12 +93,8 @@ static struct fabric_region_attribute region_attr_idle_timeout_ms =
 
 static ssize_t trim_store(struct drm_fabric_region *region, const char *buf, size_t len)
 {
-	bool on;
-	int err;
+	int err = fabric_parse_act(buf);
 
-	err = kstrtobool(buf, &on);
-	if (!err && !on)
-		err = -EINVAL;
 	if (!err)
 		err = fabric_region_trim(region);
 	return err ?: len;

@@ -144,6 +144,19 @@ uint64_t vmstat(const char *key)
 	return 0;
 }
 
+void compare_texts(const char *is, const char *was)
+{
+	size_t at = 0;
+
+	if (!strcmp(is, was))
+		return;
+	while (is[at] == was[at])
+		at++;
+	while (at && is[at - 1] != '\n')
+		at--;
+	ck_abort_msg("is %.*s, was %.*s", (int)strcspn(is + at, "\n"), is + at, (int)strcspn(was + at, "\n"), was + at);
+}
+
 void wait_child(int pid)
 {
 	int status;

@@ -33,6 +33,8 @@ int try_write_file(const char *file, const char *value);
 void write_file(const char *file, const char *value);
 /* A line "<key> <number>" of /proc/vmstat. */
 uint64_t vmstat(const char *key);
+/* Asserts that they are the same; says the first line that differs. */
+void compare_texts(const char *is, const char *was);
 /* Asserts that @pid ends well. */
 void wait_child(int pid);
 

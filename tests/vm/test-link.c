@@ -273,20 +273,6 @@ static char *snapshot(void)
 	return text;
 }
 
-/* Says the first line that differs. */
-static void compare(const char *is, const char *was)
-{
-	size_t at = 0;
-
-	if (!strcmp(is, was))
-		return;
-	while (is[at] == was[at])
-		at++;
-	while (at && is[at - 1] != '\n')
-		at--;
-	ck_abort_msg("is %.*s, was %.*s", (int)strcspn(is + at, "\n"), is + at, (int)strcspn(was + at, "\n"), was + at);
-}
-
 static void shuffle(size_t *order, size_t n, uint64_t *random)
 {
 	for (size_t i = n; i > 1; i--) {
@@ -328,7 +314,7 @@ START_TEST(order_does_not_matter)
 		for (size_t i = 0; i < n; i++)
 			gpu_bind(names[order[i]]);
 		again = snapshot();
-		compare(again, first);
+		compare_texts(again, first);
 		free(again);
 	}
 	free(first);

@@ -177,20 +177,6 @@ static char *dump(bool all)
 	return text;
 }
 
-/* Says the first line that differs. */
-static void compare(const char *is, const char *was)
-{
-	size_t at = 0;
-
-	if (!strcmp(is, was))
-		return;
-	while (is[at] == was[at])
-		at++;
-	while (at && is[at - 1] != '\n')
-		at--;
-	ck_abort_msg("is %.*s, was %.*s", (int)strcspn(is + at, "\n"), is + at, (int)strcspn(was + at, "\n"), was + at);
-}
-
 /* The @index-th order of @n. */
 static void permutation(size_t index, size_t n, size_t *order)
 {
@@ -278,7 +264,7 @@ START_TEST(any_order_of_arrival)
 		check_graph(graph);
 		again = dump(false);
 		if (first)
-			compare(again, first);
+			compare_texts(again, first);
 		else
 			first = strdup(again);
 		free(again);
@@ -310,7 +296,7 @@ START_TEST(any_time_of_declaration)
 		check_graph(graph);
 		again = dump(false);
 		if (first)
-			compare(again, first);
+			compare_texts(again, first);
 		else
 			first = strdup(again);
 		free(again);
@@ -549,7 +535,7 @@ START_TEST(links_of_pci_devices)
 	/* What counts has counted. */
 	begin_anew();
 	after = dump(false);
-	compare(after, before);
+	compare_texts(after, before);
 	free(before);
 	free(after);
 }
@@ -850,7 +836,7 @@ START_TEST(bad_input_changes_nothing)
 		close(fd);
 	}
 	after = dump(true);
-	compare(after, before);
+	compare_texts(after, before);
 	free(before);
 	free(after);
 }
