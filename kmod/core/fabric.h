@@ -264,6 +264,19 @@ bool fabric_device_any_unreaching(struct drm_fabric_device *owner);
 int fabric_device_uevent(const struct device *dev, struct kobj_uevent_env *env);
 void fabric_device_changed(struct drm_fabric_device *fdev);
 void fabric_devices_tell(void);
+u64 fabric_device_resident(struct drm_fabric_device *fdev);
+u64 fabric_device_dead(struct drm_fabric_device *fdev);
+void fabric_names_free(void);
+
+static inline struct drm_fabric_device *to_fabric_device(struct device *dev)
+{
+	return container_of(dev, struct drm_fabric_device, dev);
+}
+
+/* state.c */
+void fabric_state_init(struct drm_fabric_device *fdev);
+void fabric_state_leave(struct drm_fabric_device *fdev);
+void fabric_device_post(struct drm_fabric_device *fdev, u32 type, u64 deadline_ns, u64 bytes);
 void fabric_device_flush_users(struct drm_fabric_device *fdev);
 int fabric_device_begin_use(struct drm_fabric_device *fdev);
 void fabric_device_end_use(struct drm_fabric_device *fdev);
@@ -274,17 +287,9 @@ int fabric_device_unbind(struct drm_fabric_device *fdev);
 int fabric_device_abandon(struct drm_fabric_device *fdev);
 void fabric_device_sleep(struct drm_fabric_device *fdev);
 void fabric_device_wake(struct drm_fabric_device *fdev);
-u64 fabric_device_resident(struct drm_fabric_device *fdev);
-u64 fabric_device_dead(struct drm_fabric_device *fdev);
 bool fabric_device_evict_wanted(struct drm_fabric_device *fdev);
 const char *fabric_state_name(int state);
 const char *fabric_blocked_name(struct drm_fabric_device *fdev);
-void fabric_names_free(void);
-
-static inline struct drm_fabric_device *to_fabric_device(struct device *dev)
-{
-	return container_of(dev, struct drm_fabric_device, dev);
-}
 
 /* link.c */
 int fabric_links_add(struct drm_fabric_device *fdev);

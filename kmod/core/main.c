@@ -10,7 +10,7 @@
  * memory there (pagemap.c), moves memory in (migrate.c, alloc.c, copy.c), lets the CPU and the
  * evictor move it out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c).
  * Programs hold handles on regions (handle.c); administrators take devices away (admin.c,
- * device.c), and so does the machine when it goes to sleep (power.c). What is on the bus and has
+ * state.c), and so does the machine when it goes to sleep (power.c). What is on the bus and has
  * not joined is listed (unmanaged.c).
  *
  * DOC: Locking
