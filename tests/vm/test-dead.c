@@ -160,7 +160,7 @@ START_TEST(unbind_with_a_bad_page)
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_EVICT, name, PATIENCE_MS), 0);
 	ck_assert(gpu_wait_attr(name, "state", "offline", 0));
 	ck_assert_uint_eq(region_figure(name, "dead_bytes"), PAGE);
-	ck_assert(gpu_wait_attr(name, "regions/vram0/pagemap_state", "dead", 0));
+	ck_assert(gpu_wait_attr(name, "regions/vram0/pagemap_state", "dead", PATIENCE_MS));
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_UNBIND, name, PATIENCE_MS), 0);
 	ck_assert(!gpu_is_present(name));
 	ck_assert_uint_eq(dead_bytes_of(a, SIZE, copy), PAGE);

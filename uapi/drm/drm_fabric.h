@@ -110,7 +110,7 @@ enum drm_fabric_state {
 	DRM_FABRIC_STATE_ONLINE = 1,	/* (online) */
 	DRM_FABRIC_STATE_DRAINING,	/* (draining) no new handles and populates; data and access as before */
 	DRM_FABRIC_STATE_EVICTING,	/* (evicting) pages are on their way home */
-	DRM_FABRIC_STATE_OFFLINE,	/* (offline) bound, holds nothing, takes nothing */
+	DRM_FABRIC_STATE_OFFLINE,	/* (offline) bound, holds nothing that lives, takes nothing */
 	DRM_FABRIC_STATE_REVOKED,	/* handles only: the device that it was for has gone */
 };
 
