@@ -358,6 +358,14 @@ struct drm_softgpu_exec gpu_exec(struct gpu *gpu, uint32_t op, void *dst, const 
 	return args;
 }
 
+struct drm_fabric_devmem_info gpu_info(int fd)
+{
+	struct drm_fabric_devmem_info args = {};
+
+	ck_assert_msg(!ioctl(fd, DRM_FABRIC_DEVMEM_INFO, &args), "INFO: %s", strerror(errno));
+	return args;
+}
+
 struct drm_fabric_devmem_residency gpu_residency(struct gpu *gpu, const void *addr, size_t size)
 {
 	struct drm_fabric_devmem_residency args = { .start = (uintptr_t)addr, .length_bytes = size };

@@ -68,6 +68,8 @@ void gpu_fault(const struct gpu *gpu, const char *name, unsigned int value);
 int gpu_try_populate(struct gpu *gpu, void *addr, size_t size, uint32_t flags, struct drm_fabric_devmem_populate *ret);
 int gpu_try_exec(struct gpu *gpu, uint32_t op, void *dst, const void *src, size_t size, uint64_t value,
 		 struct drm_softgpu_exec *ret);
+/* INFO of a devmem fd. */
+struct drm_fabric_devmem_info gpu_info(int fd);
 /* All of it moves or has been there. */
 void gpu_populate(struct gpu *gpu, void *addr, size_t size);
 struct drm_softgpu_exec gpu_exec(struct gpu *gpu, uint32_t op, void *dst, const void *src, size_t size, uint64_t value);

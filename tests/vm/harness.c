@@ -35,13 +35,20 @@ uint64_t test_random(uint64_t *state)
 	return x ^ (x >> 31);
 }
 
+bool test_is_soak(void)
+{
+	const char *soak = getenv("SOAK");
+
+	return soak && !strcmp(soak, "1");
+}
+
 size_t test_loops(size_t n, size_t soak)
 {
-	const char *loops = getenv("TEST_LOOPS"), *soaking = getenv("SOAK");
+	const char *loops = getenv("TEST_LOOPS");
 
 	if (loops)
 		return strtoull(loops, NULL, 0);
-	return soaking && !strcmp(soaking, "1") ? soak : n;
+	return test_is_soak() ? soak : n;
 }
 
 void note(const char *format, ...)

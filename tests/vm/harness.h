@@ -16,6 +16,8 @@ uint64_t test_seed(void);
 uint64_t test_random(uint64_t *state);
 /* TEST_LOOPS of the environment, else @soak with SOAK=1, else @n. */
 size_t test_loops(size_t n, size_t soak);
+/* SOAK=1: full counts. */
+bool test_is_soak(void);
 /* A line for people in the TAP. */
 __attribute__((format(printf, 1, 2))) void note(const char *format, ...);
 

@@ -520,7 +520,7 @@ int main(void)
 	test_seed();
 	gpu_load();
 	/* A wrong range that is taken for a right one is a walk of hours. */
-	tcase_set_timeout(tcase, getenv("SOAK") ? 300 : 20);
+	tcase_set_timeout(tcase, test_is_soak() ? 300 : 20);
 	tcase_add_checked_fixture(tcase, load, NULL);
 	tcase_add_test(tcase, malformed_ranges);
 	tcase_add_test(tcase, bad_pointers);

@@ -475,7 +475,7 @@ int main(void)
 
 	test_seed();
 	gpu_load();
-	tcase_set_timeout(tcase, getenv("SOAK") ? 600 : 30);
+	tcase_set_timeout(tcase, test_is_soak() ? 600 : 30);
 	tcase_add_checked_fixture(tcase, load, NULL);
 	tcase_add_loop_test(tcase, pinned, 0, 2);
 	tcase_add_loop_test(tcase, swapped, 0, 2);
