@@ -537,6 +537,16 @@ int fabricmap_admin_remove(const char *device, uint32_t drain_ms, unsigned int f
 int fabricmap_admin_cancel(const char *device);
 
 /**
+ * fabricmap_admin_abandon() - give up what an eviction under way cannot bring home
+ *
+ * Pages for which there is no memory, or that cannot be copied, become dead: whoever touches one gets SIGBUS. What can
+ * go home still does. There is no way back for a page that is dead.
+ *
+ * Return: 0, -EALREADY it is not evicting, or was abandoned before; others as fabricmap_admin_remove().
+ */
+int fabricmap_admin_abandon(const char *device);
+
+/**
  * fabricmap_admin_bring_back() - bind a device's driver again, without a daemon, as root
  *
  * Has the PCI bus find the driver. A device that is bound, but not online, is made online.

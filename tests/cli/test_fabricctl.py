@@ -124,7 +124,7 @@ def wrong_usage_is_2(_):
                   ["place", "2"], ["place", "2", "--bytes", "1KB"], ["place", "-1", "--bytes", "1"],
                   ["place", "2", "--bytes", "99999999999999999999"], ["remove"], ["remove", "a", "b"],
                   ["remove", "a", "--drain-ms", "-1"], ["remove", "a", "--cancel", "--drain-ms", "5"],
-                  ["remove", "a", "--cancel", "--keep-bound"], ["remove", "a", "--cancel", "--json"],
+                  ["remove", "a", "--cancel", "--keep-bound"], ["remove", "a", "--abandon", "--cancel"], ["remove", "a", "--cancel", "--json"],
                   ["help", "dance"], ["help", "topo", "x"], ["bring-back"], ["events", "--count", "0"],
                   ["run-check", "--devices", "0"], ["run-check", "--bytes", "0"], ["run-check", "x"]):
         done = run(*words)

@@ -187,6 +187,7 @@ START_TEST(wrong_arguments_and_fds)
 	ck_assert_int_eq(fabricmap_admin_remove("a/b", 0, 0, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_remove("0000:40:00.0", 0, 99, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_cancel("..\n"), -EINVAL);
+	ck_assert_int_eq(fabricmap_admin_abandon("..\n"), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_bring_back(""), -EINVAL);
 }
 END_TEST

@@ -302,12 +302,13 @@ START_TEST(memory_full_abandoned)
 		pattern_fill(a + i, PAGE, test_seed() + i);
 	gpu_populate(gpu, a, MUCH);
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_ABANDON, name, 0), -EALREADY);
+	ck_assert_int_eq(shell("fabricctl remove %s --abandon 2>/dev/null", name), 1);
 	eater = hog(LITTLE);
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_EVICT, name, 0), 0);
 	ck_assert(gpu_wait_attr(name, "evict_blocked", "memory", PATIENCE_MS));
 	sleep_ms(200);
 	ck_assert_uint_ge(region_figure(name, "resident_bytes"), MUCH - LITTLE);
-	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_ABANDON, name, 0), 0);
+	ck_assert_int_eq(shell("fabricctl remove %s --abandon", name), 0);
 	ck_assert(gpu_wait_attr(name, "state", "offline", PATIENCE_MS));
 	expected = region_figure(name, "dead_bytes");
 	ck_assert_uint_gt(expected, 0);

@@ -31,10 +31,12 @@ static int help(void)
 {
 	puts("usage: fabricctl remove DEVICE [--drain-ms N] [--keep-bound] [--no-daemon] [--json]\n"
 	     "       fabricctl remove DEVICE --cancel [--no-daemon]\n"
+	     "       fabricctl remove DEVICE --abandon\n"
 	     "\n"
 	     "Refuse new users, tell holders, bring every page home, unbind the driver. No byte is lost.\n"
 	     "\n"
 	     "Options:\n"
+	     "      --abandon     of an eviction under way: what cannot go home is lost, and who touches it gets SIGBUS\n"
 	     "      --cancel      call a removal off that has not unbound the device yet\n"
 	     "      --drain-ms N  how long holders have to leave before their pages are brought home\n"
 	     "      --keep-bound  stop when the device is offline; implies --no-daemon\n"
@@ -133,6 +135,19 @@ static int cancel(const char *device, bool no_daemon)
 	return EXIT_FAILED;
 }
 
+/* By the kernel's own interface, also while the daemon removes it: that goes on when nothing is in its way. */
+static int abandon(const char *device)
+{
+	int r = fabricmap_admin_abandon(device);
+
+	if (r == 0)
+		return EXIT_DONE;
+	error_print("remove: %s --abandon: %s%s", device,
+		    r == -EALREADY ? "nothing is being brought home from it, or it was abandoned before" : reason(r),
+		    remedy(r));
+	return EXIT_FAILED;
+}
+
 static int remove_device(struct view *view, int64_t drain_ms, bool keep_bound, bool no_daemon)
 {
 	_cleanup_(client_freep) struct fabricmap_client *client = NULL;
@@ -170,15 +185,12 @@ static int remove_device(struct view *view, int64_t drain_ms, bool keep_bound, b
 int cmd_remove(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "cancel", no_argument, NULL, 'c' },
-		{ "drain-ms", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "keep-bound", no_argument, NULL, 'k' },
-		{ "no-daemon", no_argument, NULL, 'n' },
-		{ 0 },
+		{ "abandon", no_argument, NULL, 'a' },	      { "cancel", no_argument, NULL, 'c' },
+		{ "drain-ms", required_argument, NULL, 'd' }, { "help", no_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, 'j' },	      { "keep-bound", no_argument, NULL, 'k' },
+		{ "no-daemon", no_argument, NULL, 'n' },      { 0 },
 	};
-	bool arg_cancel = false, arg_keep_bound = false, arg_no_daemon = false;
+	bool arg_abandon = false, arg_cancel = false, arg_keep_bound = false, arg_no_daemon = false;
 	struct view view = { 0 };
 	int64_t arg_drain_ms = FABRICMAP_UNKNOWN;
 	uint64_t number;
@@ -186,6 +198,9 @@ int cmd_remove(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "hj", options, NULL)) >= 0) {
 		switch (c) {
+		case 'a':
+			arg_abandon = true;
+			break;
 		case 'c':
 			arg_cancel = true;
 			break;
@@ -213,6 +228,10 @@ int cmd_remove(int argc, char **argv)
 	if (optind + 1 != argc)
 		return usage_error("remove", "remove: %s", optind < argc ? "more than one DEVICE" : "no DEVICE");
 	view.device = argv[optind];
+	if (arg_abandon && (arg_cancel || arg_no_daemon || arg_drain_ms != FABRICMAP_UNKNOWN || view.json))
+		return usage_error("remove", "remove: --abandon takes no other option");
+	if (arg_abandon)
+		return abandon(view.device);
 	if (arg_cancel && (arg_keep_bound || arg_drain_ms != FABRICMAP_UNKNOWN || view.json))
 		return usage_error("remove", "remove: --cancel takes no option but --no-daemon");
 	if (arg_cancel)

@@ -263,6 +263,11 @@ FABRICMAP_EXPORT int fabricmap_admin_cancel(const char *device)
 	return admin_call(DRM_FABRIC_ADMIN_CANCEL, device, 0);
 }
 
+FABRICMAP_EXPORT int fabricmap_admin_abandon(const char *device)
+{
+	return admin_call(DRM_FABRIC_ADMIN_ABANDON, device, 0);
+}
+
 static int pci_probe(const char *device)
 {
 	char path[sizeof("/sys/bus/pci/devices//driver") + DRM_FABRIC_DEVICE_NAME_SIZE];
