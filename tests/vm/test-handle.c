@@ -314,6 +314,7 @@ START_TEST(passed_to_another_user)
 	ck_assert_int_ge(pid, 0);
 	if (!pid) {
 		close(gpu->render_fd);
+		close(sockets[0]);
 		ck_assert(!setgid(STRANGER));
 		ck_assert(!setuid(STRANGER));
 		if (_i / 2) {
@@ -328,6 +329,8 @@ START_TEST(passed_to_another_user)
 		}
 		_exit(in_other_hands(gpu->name, sockets[1], a));
 	}
+	/* So that a child that dies is the end of a wait for it. */
+	close(sockets[1]);
 	/* Opened after the fork: the child has it through the socket only. */
 	gpu_open_devmem(gpu);
 	send_fd(sockets[0], gpu->devmem_fd);
