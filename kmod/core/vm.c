@@ -13,7 +13,9 @@
  * as a CPU write would.
  *
  * A range counts its invalidations under notifier_lock. A fault that finds the count changed
- * between its first look and its commit starts again.
+ * between its first look and its commit starts again. So does one that has not seen all pages: what
+ * was under way at the first look may be anything afterwards, and nothing invalidates when it
+ * arrives.
  *
  * Locks: vm->lock for the set of ranges; notifier_lock (write) to change a range's runs, (read)
  * to bind them.
@@ -253,6 +255,16 @@ static void remove_range(struct drm_fabric_vm *vm, struct fabric_range *range, c
 	fabric_range_remove(vm, range);
 }
 
+/* @arg: the start of an aligned block of PMD_SIZE. */
+static void remove_range_in(struct drm_fabric_vm *vm, struct fabric_range *range, const void *arg)
+{
+	unsigned long block = *(const unsigned long *)arg;
+
+	if (drm_gpusvm_range_start(&range->base) < block + PMD_SIZE &&
+	    drm_gpusvm_range_end(&range->base) > block)
+		fabric_range_remove(vm, range);
+}
+
 static void unmap_range(struct drm_fabric_vm *vm, struct fabric_range *range, const void *arg)
 {
 	down_write(&vm->svm.notifier_lock);
@@ -323,10 +335,21 @@ struct fabric_fault {
 	unsigned long start;
 	unsigned long n;
 	bool write;
+	bool widen; /* a larger range may be had in the place of this one */
 	unsigned long deadline; /* in jiffies: whoever waits looks after other things, too */
 	u64 seq;
 	unsigned long *pfns; /* the snapshot */
 };
+
+/*
+ * Is page @i, a device page, part of one that is mapped as a whole and larger than the range? hmm
+ * (7.2 and 7.3, hmm_vma_handle_absent_pmd()) says of such a page that it begins where the walk
+ * began: the device would be given the first pages instead of these.
+ */
+static bool fault_is_part(const struct fabric_fault *f, unsigned long i)
+{
+	return NR_PAGES(hmm_pfn_to_map_order(f->pfns[i])) > f->n;
+}
 
 /* Must page @i go home before the device can use it? Under RCU. */
 static bool fault_must_go_home(struct fabric_fault *f, unsigned long i)
@@ -335,6 +358,8 @@ static bool fault_must_go_home(struct fabric_fault *f, unsigned long i)
 
 	if (!region)
 		return false;
+	if (fault_is_part(f, i))
+		return true;
 	if (f->write && !(f->pfns[i] & HMM_PFN_WRITE))
 		return true;
 	return !fabric_reachable(f->vm->fdev, region->fdev);
@@ -364,9 +389,19 @@ static int fault_snapshot(struct fabric_fault *f)
 	return err == -EBUSY ? -EAGAIN : err;
 }
 
+/* Does the snapshot show part of a larger device page? */
+static bool fault_has_part(const struct fabric_fault *f)
+{
+	guard(rcu)();
+	for (unsigned long i = 0; i < f->n; i++)
+		if (fabric_region_of_entry(f->pfns[i]) && fault_is_part(f, i))
+			return true;
+	return false;
+}
+
 /*
  * Fetch home what the device cannot use in place. -EAGAIN: done, look again. -EFAULT: data of some
- * page is lost; a range without that page may do.
+ * page is lost; a range without that page may do. -E2BIG: a larger range would do.
  */
 static int fault_fetch_home(struct fabric_fault *f)
 {
@@ -378,6 +413,8 @@ static int fault_fetch_home(struct fabric_fault *f)
 	for (i = 0; i < f->n; i++)
 		if (fabric_entry_is_dead(f->pfns[i]))
 			return -EFAULT;
+	if (f->widen && fault_has_part(f))
+		return -E2BIG;
 	i = 0;
 	while (i < f->n) {
 		scoped_guard(rcu) {
@@ -505,6 +542,10 @@ static bool fault_still_valid(struct fabric_fault *f)
 
 	if (range->seq != f->seq || compat_gpusvm_range_is_unmapped(&range->base))
 		return false;
+	/* Absent then, perhaps on its way: it may be shared, clean, or out of reach. */
+	for (unsigned long i = 0; i < f->n; i++)
+		if (!(f->pfns[i] & HMM_PFN_VALID))
+			return false;
 	for (unsigned int i = 0; i < range->n_runs; i++) {
 		struct drm_pagemap *dpagemap = range->runs[i].pages.dpagemap;
 
@@ -570,10 +611,7 @@ static int fault_once(struct fabric_fault *f)
 		err = fault_fetch_home(f);
 	if (!err)
 		err = fault_get_pages(f);
-	/*
-	 * Getting the pages may have faulted some in, and that invalidates the range: the next
-	 * round finds them there.
-	 */
+	/* Getting the pages may have faulted some in: the next round finds them there. */
 	if (!err)
 		err = fault_commit(f);
 	return err;
@@ -589,13 +627,15 @@ static bool fault_satisfied(struct drm_fabric_vm *vm, struct fabric_range *range
 	return satisfied;
 }
 
-/* Map the range around @addr inside [@first, @end). */
+/* Map the range around @addr inside [@first, @end). -E2BIG, if @widen: small ranges are in the way */
 static int fault_range(struct drm_fabric_vm *vm, unsigned long addr, unsigned long first,
-		       unsigned long end, bool write, unsigned long *ret_size)
+		       unsigned long end, bool write, bool widen, unsigned long *ret_size)
 {
 	const struct drm_gpusvm_ctx ctx = { .read_only = !write,
 					    .device_private_page_owner = fabric_owner() };
-	struct fabric_fault f = { .vm = vm, .write = write, .deadline = jiffies + HZ };
+	struct fabric_fault f = {
+		.vm = vm, .write = write, .widen = widen, .deadline = jiffies + HZ,
+	};
 	struct drm_gpusvm_range *base;
 	int err;
 
@@ -633,6 +673,17 @@ static int fault_range(struct drm_fabric_vm *vm, unsigned long addr, unsigned lo
 	return err;
 }
 
+/*
+ * Remove what ranges there are in the block of a large page: from a time when there was none, or
+ * when it did not stand still.
+ */
+static void fault_clear_block(struct drm_fabric_vm *vm, unsigned long addr)
+{
+	unsigned long block = ALIGN_DOWN(addr, PMD_SIZE);
+
+	fabric_vm_for_each(vm, remove_range_in, &block);
+}
+
 static int fault_locked(struct drm_fabric_vm *vm, unsigned long addr, bool write)
 {
 	unsigned long page = addr & PAGE_MASK, size = 0;
@@ -641,9 +692,13 @@ static int fault_locked(struct drm_fabric_vm *vm, unsigned long addr, bool write
 	if (READ_ONCE(vm->dead))
 		return -ENODEV;
 	fabric_vm_collect(vm);
-	err = fault_range(vm, addr, 0, TASK_SIZE, write, &size);
+	err = fault_range(vm, addr, 0, TASK_SIZE, write, true, &size);
+	if (err == -E2BIG) {
+		fault_clear_block(vm, addr);
+		err = fault_range(vm, addr, 0, TASK_SIZE, write, false, &size);
+	}
 	if ((err == -EFAULT || err == -EPERM || err == -EAGAIN) && size > PAGE_SIZE)
-		err = fault_range(vm, addr, page, page + PAGE_SIZE, write, &size);
+		err = fault_range(vm, addr, page, page + PAGE_SIZE, write, false, &size);
 	switch (err) {
 	case -ENOENT:
 	case -EPERM:

@@ -452,6 +452,77 @@ START_TEST(two_programs_on_one_device)
 }
 END_TEST
 
+/* proves: a device that knew the beginning of a large page before it was one reads and writes all of it right, in place */
+START_TEST(large_page_behind_small_ranges)
+{
+	const size_t part = 64 << 10;
+	struct gpu *gpu = gpu_open(0);
+	char *a = map_memory(2 * MIB, true);
+	struct drm_softgpu_exec e;
+
+	gpu_open_devmem(gpu);
+	ck_assert(!munmap(a, 2 * MIB));
+	ck_assert(mmap(a, part, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == a);
+	memset(a, 1, part);
+	/* The device's own range cannot be larger than the mapping. */
+	gpu_exec(gpu, DRM_SOFTGPU_OP_CHECKSUM, NULL, a, part, 0);
+	ck_assert(mmap(a + part, 2 * MIB - part, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		       0) == a + part);
+	pattern_fill(a, 2 * MIB, test_seed());
+	ck_assert_msg(!madvise(a, 2 * MIB, MADV_COLLAPSE), "MADV_COLLAPSE: %s", strerror(errno));
+	gpu_populate(gpu, a, 2 * MIB);
+	/* First behind the known beginning: there the device must not be given that. */
+	e = gpu_exec(gpu, DRM_SOFTGPU_OP_CHECKSUM, NULL, a + part, part, 0);
+	ck_assert_uint_eq(e.local_bytes, part);
+	if (_i)
+		gpu_exec(gpu, DRM_SOFTGPU_OP_FILL, a + 3 * part, NULL, part, 0x0101010101010101);
+	ck_assert_uint_eq(gpu_residency(gpu, a, 2 * MIB).region_bytes, 2 * MIB);
+	ck_assert_uint_eq(e.result, checksum(a + part, part));
+	if (_i) {
+		for (size_t i = 3 * part; i < 4 * part; i++)
+			ck_assert_int_eq(a[i], 1);
+		gpu_exec(gpu, DRM_SOFTGPU_OP_COPY, a + 3 * part, a, part, 0);
+		ck_assert(!memcmp(a + 3 * part, a, part));
+		ck_assert_uint_eq(pattern_differs(a, 3 * part, test_seed()), 0);
+	} else {
+		ck_assert_uint_eq(pattern_differs(a, 2 * MIB, test_seed()), 0);
+	}
+	gpu_close(gpu);
+}
+END_TEST
+
+/* proves: private memory of /dev/zero, which counts its pages its own way, comes home for a child that has it alone */
+START_TEST(zero_device_of_a_child)
+{
+	struct gpu *gpu = gpu_open(0);
+	int fd = open("/dev/zero", O_RDWR | O_CLOEXEC), gone[2];
+	char *a, c = 0;
+	pid_t pid;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert(!pipe(gone));
+	gpu_open_devmem(gpu);
+	a = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	ck_assert(a != MAP_FAILED);
+	pattern_fill(a, SIZE, test_seed());
+	gpu_populate(gpu, a, SIZE);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		close(gone[1]);
+		(void)!read(gone[0], &c, 1);
+		_exit(pattern_differs(a, SIZE, test_seed()) ? 1 : 0);
+	}
+	ck_assert(!munmap(a, SIZE));
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_EVICT, gpu->name, 5000), 0);
+	ck_assert_uint_eq(gpu_figure(gpu, "regions/vram0/resident_bytes"), 0);
+	close(gone[1]);
+	wait_child(pid);
+	gpu_close(gpu);
+	close(fd);
+}
+END_TEST
+
 /* proves: an address space belongs to who made it: not to a child, and there is one a file */
 START_TEST(address_space_of_somebody_else)
 {
@@ -497,6 +568,8 @@ int main(void)
 	tcase_add_loop_test(tcase, to_system_on_request, 0, 2);
 	tcase_add_loop_test(tcase, exit_frees, 0, 4);
 	tcase_add_test(tcase, two_programs_on_one_device);
+	tcase_add_loop_test(tcase, large_page_behind_small_ranges, 0, 2);
+	tcase_add_test(tcase, zero_device_of_a_child);
 	tcase_add_test(tcase, address_space_of_somebody_else);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
