@@ -5,11 +5,15 @@
  *
  * Up to 7.2 a drm_gpusvm belonged to one drm_device and each of its ranges had pages of its own,
  * which the core leaves alone. From 7.3 on pages are the driver's and name their device.
+ *
+ * Up to 7.2 anonymous pages of a mapping counted from its vm_pgoff; from 7.3 on they have a count of
+ * their own, which for private mappings of files (and of /dev/zero) is another one.
  */
 #ifndef FABRIC_COMPAT_H
 #define FABRIC_COMPAT_H
 
 #include <drm/drm_gpusvm.h>
+#include <linux/mm.h>
 
 #ifdef FABRIC_HAVE_GPUSVM_INIT_PAGES
 
@@ -81,5 +85,15 @@ static inline bool compat_gpusvm_range_is_unmapped(const struct drm_gpusvm_range
 }
 
 #endif
+
+/* Where a VMA's anonymous pages begin to count, as folio->index does. */
+static inline pgoff_t compat_vma_start_anon_pgoff(const struct vm_area_struct *vma)
+{
+#ifdef FABRIC_HAVE_VMA_START_ANON_PGOFF
+	return vma_start_anon_pgoff(vma);
+#else
+	return vma->vm_pgoff;
+#endif
+}
 
 #endif /* FABRIC_COMPAT_H */

@@ -18,7 +18,10 @@
 /* Pieces that fit here need no allocation: what a CPU touch brings home always goes through. */
 #define FABRIC_COPY_ON_STACK 16
 
-/* Whatever is wrong with the engine or its device, the user sees -EIO. */
+/*
+ * Whatever is wrong with the engine or its device, the user sees -EIO. One that has no memory to
+ * begin is not wrong: -ENOMEM, and nothing is lost by that.
+ */
 static int fabric_copy_once(struct drm_fabric_region *region, const struct drm_fabric_copy *list,
 			    unsigned int n)
 {
@@ -27,7 +30,7 @@ static int fabric_copy_once(struct drm_fabric_region *region, const struct drm_f
 
 	fence = region->fdev->ops->copy(region, list, n);
 	if (IS_ERR(fence))
-		return -EIO;
+		return PTR_ERR(fence) == -ENOMEM ? -ENOMEM : -EIO;
 	dma_fence_wait(fence, false);
 	err = dma_fence_get_status(fence);
 	dma_fence_put(fence);
@@ -121,7 +124,7 @@ static void bury_failed(struct fabric_pagemap *pm, struct page **pages,
 			continue;
 		copy.offset = (u64)fabric_page_index(pm, pages[i]) << PAGE_SHIFT;
 		copy.addr = addrs[i];
-		if (fabric_copy_run(pm->region, &copy, 1))
+		if (fabric_copy_run(pm->region, &copy, 1) == -EIO)
 			fabric_folio_kill(page_folio(pages[i]), false);
 	}
 }

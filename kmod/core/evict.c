@@ -4,15 +4,20 @@
  *
  * It goes by page frames, not by processes, so it finds pages whatever has become of the process
  * that placed them. Where that process still has them, a whole piece goes at once by its address,
- * with one look at the page tables; page by page, each by its reverse mapping, goes what is left:
- * moved, shared, or in the hands of a child. It works in aligned windows of a PMD: a large folio
- * never reaches across the end of one. A large folio needs a large page of system memory, for the
- * core mm does not split it without a virtual address; if there is no large page, or some of it
- * cannot be copied, an address is looked up and the folio split there, and the next round finds
- * small pages.
+ * with one look at the page tables; by its reverse mapping goes what is left: moved, shared, or in
+ * the hands of a child. It works in aligned windows of a PMD: a large folio never reaches across the
+ * end of one. A large folio needs a large page of system memory, for the core mm does not split it
+ * without a virtual address; if there is no large page, or some of it cannot be copied, the folio is
+ * split where it is mapped, and the next round finds small pages.
+ *
+ * While pages are unmapped, nothing but the mappings that they are to have again keeps the anon_vma
+ * by which they are found, and the core mm takes no reference. So nothing moves without the
+ * mmap_lock of a process that has a mapping in it: its mappings cannot go meanwhile. The lock is
+ * tried only, for a process may keep it as long as it likes; its pages are for a later round. Pages
+ * that nobody maps are on their way, or their process is: they go by themselves.
  *
  * A page that could not be copied for some seconds is dead. One for which there is no memory waits,
- * unless the device was abandoned: then it is dead, too.
+ * and one whose process keeps its lock, unless the device was abandoned: then they are dead, too.
  */
 #include <linux/dma-mapping.h>
 #include <linux/migrate.h>
@@ -22,6 +27,7 @@
 #include <linux/sched/mm.h>
 #include <linux/swap.h>
 
+#include "compat.h"
 #include "fabric.h"
 
 #define WINDOW_PAGES (PMD_SIZE >> PAGE_SHIFT)
@@ -32,8 +38,7 @@ struct evict_window {
 	struct drm_fabric_copy list[PMD_SIZE >> PAGE_SHIFT];
 	unsigned int list_at[PMD_SIZE >> PAGE_SHIFT]; /* whose piece of work that is */
 	unsigned long n_pages;
-	bool patient; /* leave a run for the next round if its process's mmap_lock is taken */
-	bool whole; /* large folios that do not go home die as they are: they do not split */
+	bool patient; /* what finds a process busy with its mappings lives, also if it is abandoned */
 	bool bury; /* what cannot be copied dies */
 	bool abandoned; /* what finds no memory dies */
 };
@@ -67,47 +72,59 @@ static void evict_drop(unsigned long *dst)
 
 /* Where a folio is mapped. */
 struct evict_place {
-	struct mm_struct *mm; /* mm_users held, to be dropped by mmput_async() */
+	struct mm_struct *mm;
 	unsigned long address; /* of the folio's first page, whether or not that is still mapped */
+	unsigned long mapping; /* folio->mapping: of the anon_vma that a VMA of @mm is in */
 };
 
-/*
- * A living process that maps @folio, which is locked. The lock of an anon_vma that may be freed
- * any moment is tried only, and then it is the right one if the folio is still mapped: as rmap
- * does it.
- */
-static bool evict_find_place_locked(struct folio *folio, struct evict_place *place)
+/* Does @vma have room for @folio where reverse mapping looks for it? */
+static bool evict_place_in(struct folio *folio, struct vm_area_struct *vma,
+			   struct evict_place *place)
 {
-	unsigned long mapping = (unsigned long)READ_ONCE(folio->mapping);
+	place->mm = vma->vm_mm;
+	place->address = vma->vm_start +
+			 ((folio->index - compat_vma_start_anon_pgoff(vma)) << PAGE_SHIFT);
+	return place->address + folio_size(folio) > vma->vm_start && place->address < vma->vm_end;
+}
+
+/*
+ * A process that maps @folio, which is locked. @mm: this one; NULL: any one that lives, mm_users
+ * held. The lock of an anon_vma that may be freed any moment is tried only, and then it is the
+ * right one if the folio is still mapped: as rmap does it.
+ */
+static bool evict_find_place_locked(struct folio *folio, struct mm_struct *mm,
+				    struct evict_place *place)
+{
 	struct anon_vma *anon_vma, *root;
 	struct rb_node *node;
 	bool found = false;
 
+	place->mapping = (unsigned long)READ_ONCE(folio->mapping);
 	scoped_guard(rcu) {
-		if ((mapping & FOLIO_MAPPING_FLAGS) != FOLIO_MAPPING_ANON || !folio_mapped(folio))
+		if ((place->mapping & FOLIO_MAPPING_FLAGS) != FOLIO_MAPPING_ANON ||
+		    !folio_mapped(folio))
 			return false;
-		anon_vma = (struct anon_vma *)(mapping - FOLIO_MAPPING_ANON);
+		anon_vma = (struct anon_vma *)(place->mapping - FOLIO_MAPPING_ANON);
 		root = READ_ONCE(anon_vma->root);
 		if (!down_read_trylock(&root->rwsem))
 			return false;
+		if (!folio_mapped(folio)) {
+			up_read(&root->rwsem);
+			return false;
+		}
 	}
-	for (node = folio_mapped(folio) ? rb_first_cached(&anon_vma->rb_root) : NULL;
-	     node && !found; node = rb_next(node)) {
+	for (node = rb_first_cached(&anon_vma->rb_root); node && !found; node = rb_next(node)) {
 		struct vm_area_struct *vma = rb_entry(node, struct anon_vma_chain, rb)->vma;
 
-		place->address = vma->vm_start + ((folio->index - vma->vm_pgoff) << PAGE_SHIFT);
-		if (place->address + folio_size(folio) <= vma->vm_start ||
-		    place->address >= vma->vm_end)
-			continue;
-		place->mm = vma->vm_mm;
-		found = mmget_not_zero(place->mm);
+		found = evict_place_in(folio, vma, place) &&
+			(mm ? place->mm == mm : mmget_not_zero(place->mm));
 	}
 	up_read(&root->rwsem);
 	return found;
 }
 
 /* The same for the folio of a page that may be free. */
-static bool evict_find_place(struct page *page, struct evict_place *place)
+static bool evict_find_place(struct page *page, struct mm_struct *mm, struct evict_place *place)
 {
 	struct folio *folio = page_folio(page);
 	bool found = false;
@@ -115,18 +132,45 @@ static bool evict_find_place(struct page *page, struct evict_place *place)
 	if (!folio_try_get(folio))
 		return false;
 	if (page_folio(page) == folio && folio_trylock(folio)) {
-		found = evict_find_place_locked(folio, place);
+		found = evict_find_place_locked(folio, mm, place);
 		folio_unlock(folio);
 	}
 	folio_put(folio);
 	return found;
 }
 
+static void evict_unlock_place(const struct evict_place *place)
+{
+	mmap_read_unlock(place->mm);
+	mmput_async(place->mm);
+}
+
 /*
- * Split the large folio of @page where some process maps it, so that it can go home in small
- * pages. Any part that is mapped will do. False: there is no such process.
+ * Lock a process that maps the folio of @page. False: nobody does, or not now; *@busy: it is the
+ * process that does not let us.
  */
-static bool evict_split(struct page *page, struct evict_window *w)
+static bool evict_lock_place(struct page *page, struct evict_place *place, bool *busy)
+{
+	*busy = false;
+	if (!evict_find_place(page, NULL, place))
+		return false;
+	if (!mmap_read_trylock(place->mm)) {
+		mmput_async(place->mm);
+		*busy = true;
+		return false;
+	}
+	/* The mapping may have gone before the lock was there. From here on it stays. */
+	if (evict_find_place(page, place->mm, place))
+		return true;
+	evict_unlock_place(place);
+	return false;
+}
+
+/*
+ * Split the large folio that is mapped at @place, so that it can go home in small pages. Any part
+ * that is mapped will do.
+ */
+static void evict_split(const struct evict_place *place, struct evict_window *w)
 {
 	struct migrate_vma migrate = {
 		.src = w->src,
@@ -134,24 +178,18 @@ static bool evict_split(struct page *page, struct evict_window *w)
 		.pgmap_owner = fabric_owner(),
 		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
 	};
-	struct evict_place place;
+	unsigned long end = place->address + PMD_SIZE;
 
-	if (!evict_find_place(page, &place))
-		return false;
-	mmap_read_lock(place.mm);
-	migrate.vma = find_vma_intersection(place.mm, place.address, place.address + PMD_SIZE);
-	if (migrate.vma) {
-		migrate.start = max(place.address, migrate.vma->vm_start);
-		migrate.end = min(place.address + PMD_SIZE, migrate.vma->vm_end);
-		/* No destinations: everything stays where it is, in small pages. */
-		if (!migrate_vma_setup(&migrate)) {
-			migrate_vma_pages(&migrate);
-			migrate_vma_finalize(&migrate);
-		}
+	migrate.vma = find_vma_intersection(place->mm, place->address, end);
+	if (!migrate.vma)
+		return;
+	migrate.start = max(place->address, migrate.vma->vm_start);
+	migrate.end = min(end, migrate.vma->vm_end);
+	/* No destinations: everything stays where it is, in small pages. */
+	if (!migrate_vma_setup(&migrate)) {
+		migrate_vma_pages(&migrate);
+		migrate_vma_finalize(&migrate);
 	}
-	mmap_read_unlock(place.mm);
-	mmput_async(place.mm);
-	return true;
 }
 
 /* The page of a window, locked and unmapped, does not go home. False: it is to be split first. */
@@ -159,7 +197,7 @@ static bool evict_give_up(struct evict_window *w, unsigned long i, bool abandone
 {
 	struct folio *folio = page_folio(migrate_pfn_to_page(w->src[i]));
 
-	if (folio_test_large(folio) && !w->whole)
+	if (folio_test_large(folio))
 		return false;
 	fabric_folio_kill(folio, abandoned);
 	return true;
@@ -239,14 +277,16 @@ static enum fabric_blocked evict_copy(struct fabric_pagemap *pm, struct evict_wi
 	}
 	failed = fabric_copy_run(pm->region, w->list, n);
 	for (unsigned int i = 0; i < n; i++) {
-		bool lost = failed && fabric_copy_run(pm->region, &w->list[i], 1);
+		int err = failed ? fabric_copy_run(pm->region, &w->list[i], 1) : 0;
 
 		dma_unmap_page(dev, w->list[i].addr.addr, PAGE_SIZE << w->list[i].addr.order,
 			       DMA_FROM_DEVICE);
-		if (!lost)
+		if (!err)
 			continue;
 		evict_drop(&w->dst[w->list_at[i]]);
-		if (!w->bury || !evict_give_up(w, w->list_at[i], w->abandoned))
+		if (err == -ENOMEM)
+			blocked = max(blocked, FABRIC_BLOCKED_MEMORY);
+		else if (!w->bury || !evict_give_up(w, w->list_at[i], w->abandoned))
 			blocked = FABRIC_BLOCKED_COPY;
 	}
 	return blocked;
@@ -274,7 +314,7 @@ static enum fabric_blocked evict_transfer(struct fabric_pagemap *pm, struct evic
 	for (unsigned long i = 0; i < w->n_pages; i++)
 		if (w->dst[i])
 			folio_set_dirty(page_folio(migrate_pfn_to_page(w->src[i])));
-	return copy_blocked ?: blocked;
+	return max(copy_blocked, blocked);
 }
 
 /* How many pages have been put in their place; before the migration is finalized. */
@@ -365,45 +405,85 @@ static bool evict_move_by_address(struct fabric_pagemap *pm, struct evict_window
 }
 
 /*
- * Pages [first, first + w->n_pages) that @alloc's mm has placed.
- *
- * While pages are unmapped, nothing but their mappings keeps the anon_vma by which they are mapped
- * again, and migrate_device_range() takes no reference: a process that maps them must not unmap
- * them meanwhile. That is what its lock is for. It is the process that placed them, or one of its
- * children if that is gone. One that keeps its lock for long must not stop the evictor, though.
+ * The process that maps @page keeps its lock, and has been waited for: the administrator has said
+ * that it may lose it.
  */
+static void evict_kill(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (!folio_try_get(folio))
+		return;
+	if (page_folio(page) == folio && folio_trylock(folio)) {
+		fabric_folio_kill(folio, true);
+		folio_unlock(folio);
+	}
+	folio_put(folio);
+}
+
+/* The first page from @page on, before @end, that is in another anon_vma, or free. */
+static unsigned long evict_place_end(struct fabric_pagemap *pm, unsigned long index,
+				     unsigned long end, const struct evict_place *place)
+{
+	struct page *page = pfn_to_page(PHYS_PFN(pm->pgmap.range.start));
+
+	while (index < end &&
+	       (unsigned long)READ_ONCE(page_folio(page + index)->mapping) == place->mapping)
+		index++;
+	return index;
+}
+
+/*
+ * Pages [first, end) by their reverse mappings. Each as many as one process's lock is good for: the
+ * device takes no page meanwhile, so what is in its anon_vma stays in that, or becomes free.
+ */
+static enum fabric_blocked evict_move_mapped(struct fabric_pagemap *pm, struct evict_window *w,
+					     unsigned long first, unsigned long end)
+{
+	enum fabric_blocked blocked = FABRIC_BLOCKED_NONE, b;
+	struct evict_place place;
+	unsigned long next;
+	bool busy;
+
+	for (; first < end; first = next) {
+		struct page *page = pfn_to_page(PHYS_PFN(pm->pgmap.range.start) + first);
+
+		next = first + 1;
+		if (!evict_lock_place(page, &place, &busy)) {
+			if (busy && w->abandoned && !w->patient)
+				evict_kill(page);
+			else
+				blocked = max(blocked, FABRIC_BLOCKED_BUSY);
+			continue;
+		}
+		next = evict_place_end(pm, next, end, &place);
+		w->n_pages = next - first;
+		b = evict_move(pm, w, first);
+		if ((b == FABRIC_BLOCKED_MEMORY || b == FABRIC_BLOCKED_COPY) &&
+		    (w->src[0] & MIGRATE_PFN_COMPOUND))
+			evict_split(&place, w);
+		evict_unlock_place(&place);
+		blocked = max(blocked, b);
+	}
+	return blocked;
+}
+
+/* Pages [first, first + w->n_pages) that @alloc's mm has placed. */
 static enum fabric_blocked evict_run(struct fabric_pagemap *pm, struct evict_window *w,
 				     unsigned long first, struct fabric_alloc *alloc)
 {
-	struct page *page = pfn_to_page(PHYS_PFN(pm->pgmap.range.start) + first);
-	struct evict_place place = { .mm = alloc->devmem.mm };
-	bool users = mmget_not_zero(place.mm) || evict_find_place(page, &place);
-	bool locked = users && mmap_read_trylock(place.mm);
-	enum fabric_blocked blocked = FABRIC_BLOCKED_BUSY;
-	unsigned long n_pages = w->n_pages;
-	bool large = false;
+	struct mm_struct *mm = alloc->devmem.mm;
+	unsigned long end = first + w->n_pages;
+	bool moved = false;
 
-	if (locked && place.mm == alloc->devmem.mm &&
-	    evict_move_by_address(pm, w, first, first + n_pages, alloc, place.mm)) {
-		blocked = FABRIC_BLOCKED_NONE;
-	} else if (locked || !users || !w->patient) {
-		w->n_pages = n_pages;
-		blocked = evict_move(pm, w, first);
-		large = w->src[0] & MIGRATE_PFN_COMPOUND;
+	if (mmget_not_zero(mm)) {
+		if (mmap_read_trylock(mm)) {
+			moved = evict_move_by_address(pm, w, first, end, alloc, mm);
+			mmap_read_unlock(mm);
+		}
+		mmput_async(mm);
 	}
-	if (locked)
-		mmap_read_unlock(place.mm);
-	if (users)
-		mmput_async(place.mm);
-	if (!large || (blocked != FABRIC_BLOCKED_MEMORY && blocked != FABRIC_BLOCKED_COPY))
-		return blocked;
-	/* It is mapped nowhere, or its process is on its way out. */
-	if (!evict_split(page, w) && (w->bury || w->abandoned)) {
-		w->whole = true;
-		blocked = evict_move(pm, w, first);
-		w->whole = false;
-	}
-	return blocked;
+	return moved ? FABRIC_BLOCKED_NONE : evict_move_mapped(pm, w, first, end);
 }
 
 /* Whose page it is, counted; NULL if it is free. */
@@ -447,8 +527,7 @@ static enum fabric_blocked evict_window(struct fabric_pagemap *pm, struct evict_
 		next = evict_run_end(pm, next, end, alloc->devmem.mm);
 		w->n_pages = next - first;
 		b = evict_run(pm, w, first, alloc);
-		if (b)
-			blocked = b;
+		blocked = max(blocked, b);
 		fabric_alloc_put(alloc);
 	}
 	return blocked;
@@ -466,13 +545,11 @@ static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient, 
 	if (!w)
 		return FABRIC_BLOCKED_MEMORY;
 	w->patient = patient;
-	w->whole = false;
 	w->abandoned = READ_ONCE(region->fdev->abandoned);
 	w->bury = bury || w->abandoned;
 	for (unsigned long first = 0; first < n_pages; first += WINDOW_PAGES) {
 		b = evict_window(pm, w, first, min(first + WINDOW_PAGES, n_pages));
-		if (b)
-			blocked = b;
+		blocked = max(blocked, b);
 		if (!fabric_device_evict_wanted(region->fdev))
 			break;
 		cond_resched();

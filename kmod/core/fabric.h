@@ -25,11 +25,11 @@
 struct fabric_handle;
 struct fabric_link;
 
-/* What an evictor waits for. */
+/* What an evictor waits for; of several things the last of these. */
 enum fabric_blocked {
 	FABRIC_BLOCKED_NONE,
-	FABRIC_BLOCKED_MEMORY,
 	FABRIC_BLOCKED_BUSY,
+	FABRIC_BLOCKED_MEMORY,
 	FABRIC_BLOCKED_COPY,
 };
 
@@ -310,7 +310,9 @@ void fabric_groups_update(void);
 /* Pages in use, without those whose data is lost. */
 static inline u64 fabric_region_resident(struct drm_fabric_region *region)
 {
-	s64 n_dead = atomic64_read(&region->n_dead), n_pages = atomic64_read(&region->n_pages);
+	/* A dead page leaves n_dead first: in this order nothing that lives is overlooked. */
+	s64 n_pages = atomic64_read_acquire(&region->n_pages);
+	s64 n_dead = atomic64_read(&region->n_dead);
 
 	return (u64)max(n_pages - n_dead, 0) << PAGE_SHIFT;
 }
@@ -379,6 +381,7 @@ int fabric_copy_to_ram(struct page **pages, struct drm_pagemap_addr *addrs, unsi
 		       struct dma_fence *fence);
 
 /* migrate.c */
+void fabric_migrate_init(void);
 const struct dev_pagemap_ops *fabric_dev_pagemap_ops(void);
 int fabric_populate(struct fabric_handle *handle, struct drm_fabric_devmem_populate *args);
 

@@ -153,6 +153,7 @@ static int __init fabric_init(void)
 	err = fabric_lockdep_init();
 	if (err)
 		return err;
+	fabric_migrate_init();
 	/* Frees pages and pagemaps on behalf of reclaim. */
 	fabric_wq = alloc_workqueue("drm_fabric", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!fabric_wq)

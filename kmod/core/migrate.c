@@ -68,18 +68,20 @@ static vm_fault_t fabric_migrate_to_ram(struct vm_fault *vmf)
 	return test_bit(index, pm->dead) ? VM_FAULT_HWPOISON : VM_FAULT_OOM;
 }
 
-/*
- * Upstream's operations with ours around two of them. The copy is made once, the original never
- * changes.
- */
+/* Filled in once: pagemaps that live refer to it. */
+static struct dev_pagemap_ops dev_pagemap_ops __ro_after_init;
+
+/* Upstream's operations with ours around two of them. */
+void __init fabric_migrate_init(void)
+{
+	dev_pagemap_ops = *drm_pagemap_pagemap_ops_get();
+	dev_pagemap_ops.folio_free = fabric_folio_free;
+	dev_pagemap_ops.migrate_to_ram = fabric_migrate_to_ram;
+}
+
 const struct dev_pagemap_ops *fabric_dev_pagemap_ops(void)
 {
-	static struct dev_pagemap_ops ops;
-
-	ops = *drm_pagemap_pagemap_ops_get();
-	ops.folio_free = fabric_folio_free;
-	ops.migrate_to_ram = fabric_migrate_to_ram;
-	return &ops;
+	return &dev_pagemap_ops;
 }
 
 struct populate {

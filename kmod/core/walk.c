@@ -331,10 +331,13 @@ bool fabric_vma_fits(struct vm_area_struct *vma)
 /* Is a page of system memory held for DMA? The page table had it a moment ago. */
 static bool fabric_pfn_is_pinned(unsigned long pfn)
 {
-	struct page *page = pfn_to_page(pfn);
+	/* Meanwhile the frame may have gone altogether: a pagemap that was taken down. */
+	struct page *page = pfn_to_online_page(pfn);
 	struct folio *folio;
 	bool pinned;
 
+	if (!page)
+		return false;
 	folio = page_folio(page);
 	if (!folio_try_get(folio))
 		return false;

@@ -333,8 +333,8 @@ struct drm_fabric_event {
  * EVICT only then. CANCEL: draining, evicting or offline -> online; pages that went home stay
  * there. EVICT: -> draining -> evicting -> offline. UNBIND: the same, and then the driver is
  * unbound; the device goes out of the fabric. ABANDON: only while it is evicting: what could not
- * go home for want of memory or because the copy failed becomes dead pages, so that the eviction
- * ends; pages that can go home still do. A page once dead stays dead, also after CANCEL.
+ * go home for want of memory, because the copy failed, or because its process keeps its address
+ * space locked becomes dead pages, so that the eviction ends; pages that can go home still do. A page once dead stays dead, also after CANCEL.
  *
  * Errors: -EINVAL malformed; -ENODEV no such device; -EALREADY it is in that state (ABANDON: it is
  * not evicting); -EBUSY the machine is going to sleep or has not yet woken up: afterwards the device

@@ -165,7 +165,9 @@ struct drm_fabric_device_ops {
 	 * the source and tries again or gives up. @list belongs to the core and is valid until
 	 * the fence has signalled.
 	 *
-	 * Return: a fence that the caller puts, or an ERR_PTR.
+	 * Return: a fence that the caller puts, or an ERR_PTR. -ENOMEM, which only an engine that
+	 * takes memory without waiting can meet, costs no data: the copy is tried again later. Any
+	 * other is an engine that fails.
 	 */
 	struct dma_fence *(*copy)(struct drm_fabric_region *region,
 				  const struct drm_fabric_copy *list, unsigned int n);
