@@ -162,7 +162,7 @@ struct drm_fabric_region {
  * struct fabric_pagemap - struct pages for a region, from memremap to memunmap
  * @dpagemap: counted: one reference is the core's, one each zdd's and each mapping's
  * @pgmap: the core's own memremap, not devm: it outlives an unbind if it must
- * @region: counted
+ * @region: counted, and so is its device
  * @pages: per page of the region: the allocation that it belongs to, or NULL. A set entry holds
  * no reference; the page's zdd does. Who does not own the page looks under RCU
  * @dead: per page: a tombstone, its data is lost. Set by whoever holds the folio's lock, cleared

@@ -18,6 +18,7 @@
 #include <linux/hmm.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/sched/signal.h>
 
 #include "fabric.h"
@@ -104,6 +105,7 @@ static void fabric_pagemap_destroy_work(struct work_struct *work)
 {
 	struct fabric_pagemap *pm = container_of(work, struct fabric_pagemap, destroy_work);
 	struct drm_fabric_region *region = pm->region;
+	struct drm_fabric_device *fdev = region->fdev;
 	struct range range = pm->pgmap.range;
 
 	mtree_erase(&pagemaps, PHYS_PFN(range.start));
@@ -114,6 +116,7 @@ static void fabric_pagemap_destroy_work(struct work_struct *work)
 	else if (atomic_dec_and_test(&region->n_dying))
 		wake_up_var(&region->n_dying);
 	fabric_region_put(region);
+	put_device(&fdev->dev);
 	call_rcu(&pm->rcu, fabric_pagemap_free_rcu);
 }
 
@@ -172,7 +175,24 @@ static const struct drm_pagemap_ops fabric_pagemap_ops = {
 	.destroy = fabric_pagemap_destroy,
 };
 
-/* -ENOMEM, or what no user can do anything about. */
+/*
+ * Upstream puts the reference on the driver's module whether or not it got one (7.3), and a module
+ * that goes gives none: its devices leave one by one, and this one is not gone yet.
+ */
+static int fabric_pagemap_init(struct fabric_pagemap *pm)
+{
+	struct drm_device *drm = pm->region->fdev->drm;
+	struct module *owner = drm->driver->fops->owner;
+	int err;
+
+	if (!try_module_get(owner))
+		return -ENODEV;
+	err = drm_pagemap_init(&pm->dpagemap, &pm->pgmap, drm, &fabric_pagemap_ops);
+	module_put(owner);
+	return err;
+}
+
+/* -ENOMEM, -ENODEV, or what no user can do anything about. */
 static struct fabric_pagemap *fabric_pagemap_new(struct drm_fabric_region *region)
 {
 	/* Whoever asks for so much can be told that there is none: nobody is to die for it. */
@@ -218,9 +238,11 @@ static struct fabric_pagemap *fabric_pagemap_new(struct drm_fabric_region *regio
 	if (err)
 		goto unmap_pages;
 	/* Last, for putting it destroys the rest. */
-	err = drm_pagemap_init(&pm->dpagemap, &pm->pgmap, region->fdev->drm, &fabric_pagemap_ops);
+	err = fabric_pagemap_init(pm);
 	if (err)
 		goto erase_range;
+	/* Who finds it in the tree goes on to the device, which a region does not hold. */
+	get_device(&region->fdev->dev);
 	kobject_get(&region->kobj);
 	atomic64_inc(&region->pagemap_creations);
 	return pm;
@@ -286,7 +308,7 @@ static int fabric_region_make_pagemap(struct drm_fabric_region *region)
  * Takes the one that is there, also if it is idle. Waits if one was made too often of late, and
  * until the one before has gone: never two of a region, but for dead pages.
  *
- * Return: 0; -EINTR; -ENOMEM.
+ * Return: 0; -EINTR; -ENOMEM; -ENODEV: the driver's module is about to go.
  */
 int fabric_region_use_pagemap(struct drm_fabric_region *region)
 {

@@ -2,6 +2,7 @@
 /* Struct pages for a device's memory: there when somebody needs them, and only then. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -700,6 +702,54 @@ START_TEST(everybody_at_once)
 }
 END_TEST
 
+/* Takes softgpu out, as soon as the pagemap that has just gone has let go of it. */
+static void remove_module(void)
+{
+	uint64_t end = now_ms() + 5000;
+	long r;
+
+	do {
+		r = syscall(SYS_delete_module, "softgpu", O_NONBLOCK);
+	} while (r && errno == EWOULDBLOCK && now_ms() < end);
+	_exit(r ? 1 : 0);
+}
+
+/* proves: no struct pages are made for a device whose module goes but that has not left yet: nothing would hold it */
+START_TEST(module_that_goes)
+{
+	struct gpu *gpu = gpu_open(0);
+	char *a = map_memory(SIZE, false), text[16] = "";
+	struct drm_fabric_devmem_populate args;
+	uint64_t end = now_ms() + 10000;
+	pid_t pid;
+	int r;
+
+	gpu_open_devmem(gpu);
+	memset(a, 1, SIZE);
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_EVICT, gpu->name, 20000), 0);
+	ck_assert(gpu_wait_attr(gpu->name, STATE, "absent", 5000));
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_CANCEL, gpu->name, 0), 0);
+	close(gpu->render_fd);
+	gpu->render_fd = -1;
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid)
+		remove_module();
+	/* Devices leave in the reverse order of their coming: this one is the last. */
+	do {
+		if (!read_file("/sys/module/softgpu/initstate", text, sizeof(text)))
+			break;
+	} while (strcmp(text, "going") && now_ms() < end);
+	ck_assert_str_eq(text, "going");
+	r = gpu_try_populate(gpu, a, SIZE, 0, &args);
+	wait_child(pid);
+	gpu_load();
+	ck_assert_int_eq(r, -ENODEV);
+	ck_assert_uint_eq(args.moved_bytes, 0);
+	gpu_close(gpu);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("pagemap");
@@ -723,6 +773,7 @@ int main(void)
 	tcase_add_test(tcase, not_reclaimed_in_use);
 	tcase_add_loop_test(tcase, storm_is_limited, 0, 2);
 	tcase_add_test(tcase, killed_while_waiting);
+	tcase_add_test(tcase, module_that_goes);
 	suite_add_tcase(suite, tcase);
 	tcase = tcase_create("long");
 	tcase_set_timeout(tcase, 60);
