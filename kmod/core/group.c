@@ -224,35 +224,49 @@ static int fabric_groups_of_type(struct drm_fabric_device **devs, unsigned int n
 	return 0;
 }
 
-/* Marks members of groups that come, go or change: fabric_devices_tell() is due. */
-void fabric_groups_update(void)
+/* Publish the groups of the @n devices. False: there is no memory to work them out. */
+static bool fabric_groups_work_out(unsigned int n)
 {
 	struct drm_fabric_device *fdev, **devs, **members;
-	struct fabric_group *group, *next;
+	unsigned int i = 0;
 	bool *done;
-	unsigned int n = 0;
 	int err = 0;
 
-	lockdep_assert_held(&fabric_registry);
-	list_for_each_entry(fdev, &fabric_devices, link)
-		n++;
-	devs = kcalloc(max(n, 1U), sizeof(*devs), GFP_KERNEL);
-	members = kcalloc(max(n, 1U), sizeof(*members), GFP_KERNEL);
-	done = kcalloc(max(n, 1U), sizeof(*done), GFP_KERNEL);
+	devs = kcalloc(n, sizeof(*devs), GFP_KERNEL);
+	members = kcalloc(n, sizeof(*members), GFP_KERNEL);
+	done = kcalloc(n, sizeof(*done), GFP_KERNEL);
 	if (!devs || !members || !done) {
 		pr_warn("drm_fabric: no memory to work out the groups: they are out of date\n");
+		err = -ENOMEM;
 		goto free;
 	}
-	n = 0;
 	list_for_each_entry(fdev, &fabric_devices, link)
-		devs[n++] = fdev;
-
-	list_for_each_entry(group, &groups, link)
-		group->seen = false;
+		devs[i++] = fdev;
 	for (int type = DRM_FABRIC_LINK_NONE + 1; type < DRM_FABRIC_N_LINK_TYPES && !err; type++)
 		err = fabric_groups_of_type(devs, n, type, done, members);
 	if (err)
 		pr_warn("drm_fabric: cannot publish all groups (%d)\n", err);
+	err = 0;
+free:
+	kfree(done);
+	kfree(members);
+	kfree(devs);
+	return !err;
+}
+
+/* Marks members of groups that come, go or change: fabric_devices_tell() is due. */
+void fabric_groups_update(void)
+{
+	struct fabric_group *group, *next;
+	size_t n;
+
+	lockdep_assert_held(&fabric_registry);
+	list_for_each_entry(group, &groups, link)
+		group->seen = false;
+	/* One device alone is no group. That takes no memory to say: the last to leave leaves none. */
+	n = list_count_nodes(&fabric_devices);
+	if (n > 1 && !fabric_groups_work_out(n))
+		return;
 
 	list_for_each_entry_safe(group, next, &groups, link) {
 		if (group->seen)
@@ -261,8 +275,4 @@ void fabric_groups_update(void)
 		mark_members(group->members);
 		device_unregister(&group->dev);
 	}
-free:
-	kfree(done);
-	kfree(members);
-	kfree(devs);
 }
