@@ -226,15 +226,8 @@ struct link_view {
 
 static struct link_view fabric_link_view(struct fabric_link *link)
 {
-	struct link_view view;
-	unsigned int seq;
-
-	do {
-		seq = read_seqcount_begin(&link->seq);
-		view.desc = link->desc;
-		view.measured_at_s = link->measured_at_s;
-	} while (read_seqcount_retry(&link->seq, seq));
-	return view;
+	guard(spinlock)(&link->view_lock);
+	return (struct link_view){ .desc = link->desc, .measured_at_s = link->measured_at_s };
 }
 
 static u32 link_figure(const struct link_view *view, const struct fabric_link_attribute *la)
@@ -367,10 +360,10 @@ static void fabric_link_publish(struct fabric_link *link, const struct drm_fabri
 		told.write_bandwidth_mbps = link->measured.write_mbps;
 		told.provenance = DRM_FABRIC_PROVENANCE_MEASURED;
 	}
-	write_seqcount_begin(&link->seq);
-	link->desc = told;
-	link->measured_at_s = link->measured.at_s;
-	write_seqcount_end(&link->seq);
+	scoped_guard(spinlock, &link->view_lock) {
+		link->desc = told;
+		link->measured_at_s = link->measured.at_s;
+	}
 	fabric_link_update_files(link);
 }
 
@@ -520,7 +513,7 @@ static int fabric_link_add(struct drm_fabric_device *accessor, struct drm_fabric
 	link->accessor = accessor;
 	link->owner = owner;
 	mutex_init(&link->lock);
-	seqcount_mutex_init(&link->seq, &link->lock);
+	spin_lock_init(&link->view_lock);
 	fabric_measure_init(link);
 	fabric_link_describe(link, &desc);
 	if (desc.up)

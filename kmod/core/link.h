@@ -5,7 +5,7 @@
 #ifndef FABRIC_LINK_H
 #define FABRIC_LINK_H
 
-#include <linux/seqlock.h>
+#include <linux/spinlock.h>
 #include <linux/sysfs.h>
 
 #include "fabric.h"
@@ -33,7 +33,8 @@ struct fabric_measured {
  * fabric_registry, read anywhere
  * @n_attached: regions of the owner that the accessor has a window on; under fabric_registry
  * @lock: protects who writes @desc, @measured and @shown; inside fabric_registry
- * @seq: @desc and @measured_at_s against readers of the files
+ * @view_lock: @desc and @measured_at_s against readers of the files, which must not wait for @lock:
+ * its holder takes files away, and waits for their readers
  * @desc: what is published: as the drivers say, with what was measured on top. Its type and up
  * change under fabric_registry only
  * @measured_at_s: of the bandwidths in @desc; 0 = they were not measured
@@ -50,7 +51,7 @@ struct fabric_link {
 	bool up;
 	unsigned int n_attached;
 	struct mutex lock; /* see above */
-	seqcount_mutex_t seq;
+	spinlock_t view_lock; /* see above */
 	struct drm_fabric_link_desc desc;
 	u64 measured_at_s;
 	struct fabric_measured measured;
