@@ -48,7 +48,7 @@ static struct drm_fabric_device *fabric_power_next(void)
 
 /* What is seen of a device from one look to the next. */
 struct power_progress {
-	unsigned long slot;
+	unsigned long slot; /* ULONG_MAX: nothing has been seen yet */
 	u64 resident;
 	unsigned long since;
 };
@@ -70,7 +70,7 @@ static bool fabric_power_is_stuck(struct drm_fabric_device *fdev, struct power_p
 static int fabric_power_wait(void)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(READ_ONCE(suspend_timeout_ms));
-	struct power_progress progress = { .since = jiffies };
+	struct power_progress progress = { .slot = ULONG_MAX, .since = jiffies };
 	struct drm_fabric_device *fdev;
 	long left = 0;
 	int err = 0;
