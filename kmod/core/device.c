@@ -142,9 +142,11 @@ static DEVICE_ATTR_RO(render_node);
 static ssize_t handles_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct drm_fabric_device *fdev = to_fabric_device(dev);
+	/* The file is there before the regions are. */
+	unsigned int n_regions = smp_load_acquire(&fdev->n_regions);
 	int n = 0;
 
-	for (unsigned int i = 0; i < fdev->n_regions; i++)
+	for (unsigned int i = 0; i < n_regions; i++)
 		n += atomic_read(&fdev->regions[i]->n_handles);
 	return sysfs_emit(buf, "%d\n", n);
 }
@@ -392,7 +394,9 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
 			err = PTR_ERR(region);
 			goto remove_regions;
 		}
-		fdev->regions[fdev->n_regions++] = region;
+		fdev->regions[i] = region;
+		/* For who reads a file of the device at this moment. */
+		smp_store_release(&fdev->n_regions, i + 1);
 	}
 	err = xa_err(xa_store(&by_parent, (unsigned long)drm->dev, fdev, GFP_KERNEL));
 	if (err)
