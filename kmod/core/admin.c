@@ -22,14 +22,15 @@ static bool unbind_over(struct drm_fabric_device *fdev)
 
 /* Start @act and wait until it is @over, at most @timeout_ms; 0 = not at all. */
 static int fabric_admin_start(struct drm_fabric_device *fdev,
-			      int (*act)(struct drm_fabric_device *fdev),
+			      int (*act)(struct drm_fabric_device *fdev,
+					 unsigned int *n_cancels),
 			      bool (*over)(struct drm_fabric_device *fdev), unsigned int timeout_ms)
 {
-	unsigned int cancels = READ_ONCE(fdev->n_cancels);
+	unsigned int cancels;
 	long left;
 	int err;
 
-	err = act(fdev);
+	err = act(fdev, &cancels);
 	if (err || !timeout_ms)
 		return err;
 	left = wait_event_killable_timeout(fdev->waitq,

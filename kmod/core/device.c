@@ -173,13 +173,16 @@ static ssize_t drain_store(struct device *dev, struct device_attribute *attr, co
 }
 static DEVICE_ATTR_WO(drain);
 
+/* Whoever writes to a file does not wait for the end. */
 static ssize_t fabric_act_store(struct device *dev, const char *buf, size_t len,
-				int (*act)(struct drm_fabric_device *fdev))
+				int (*act)(struct drm_fabric_device *fdev,
+					   unsigned int *n_cancels))
 {
+	unsigned int n_cancels;
 	int err = fabric_parse_act(buf);
 
 	if (!err)
-		err = act(to_fabric_device(dev));
+		err = act(to_fabric_device(dev), &n_cancels);
 	return err ?: len;
 }
 
@@ -200,7 +203,11 @@ static DEVICE_ATTR_WO(unbind);
 static ssize_t abandon_store(struct device *dev, struct device_attribute *attr, const char *buf,
 			     size_t len)
 {
-	return fabric_act_store(dev, buf, len, fabric_device_abandon);
+	int err = fabric_parse_act(buf);
+
+	if (!err)
+		err = fabric_device_abandon(to_fabric_device(dev));
+	return err ?: len;
 }
 static DEVICE_ATTR_WO(abandon);
 

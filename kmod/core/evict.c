@@ -38,6 +38,8 @@ struct evict_window {
 	struct drm_fabric_copy list[PMD_SIZE >> PAGE_SHIFT];
 	unsigned int list_at[PMD_SIZE >> PAGE_SHIFT]; /* whose piece of work that is */
 	unsigned long n_pages;
+	struct drm_fabric_device *fdev;
+	unsigned int nr; /* the eviction that decided what follows */
 	bool patient; /* what finds a process busy with its mappings lives, also if it is abandoned */
 	bool bury; /* what cannot be copied dies */
 	bool abandoned; /* what finds no memory dies */
@@ -192,12 +194,17 @@ static void evict_split(const struct evict_place *place, struct evict_window *w)
 	}
 }
 
-/* The page of a window, locked and unmapped, does not go home. False: it is to be split first. */
+/*
+ * The page of a window, locked and unmapped, does not go home. False: it is to be split first, or
+ * the eviction that gave it up was called off while it waited for memory or for the engine.
+ */
 static bool evict_give_up(struct evict_window *w, unsigned long i, bool abandoned)
 {
 	struct folio *folio = page_folio(migrate_pfn_to_page(w->src[i]));
 
 	if (folio_test_large(folio))
+		return false;
+	if (!fabric_device_evict_wanted(w->fdev, w->nr))
 		return false;
 	fabric_folio_kill(folio, abandoned);
 	return true;
@@ -408,14 +415,15 @@ static bool evict_move_by_address(struct fabric_pagemap *pm, struct evict_window
  * The process that maps @page keeps its lock, and has been waited for: the administrator has said
  * that it may lose it.
  */
-static void evict_kill(struct page *page)
+static void evict_kill(struct evict_window *w, struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
 	if (!folio_try_get(folio))
 		return;
 	if (page_folio(page) == folio && folio_trylock(folio)) {
-		fabric_folio_kill(folio, true);
+		if (fabric_device_evict_wanted(w->fdev, w->nr))
+			fabric_folio_kill(folio, true);
 		folio_unlock(folio);
 	}
 	folio_put(folio);
@@ -451,7 +459,7 @@ static enum fabric_blocked evict_move_mapped(struct fabric_pagemap *pm, struct e
 		next = first + 1;
 		if (!evict_lock_place(page, &place, &busy)) {
 			if (busy && w->abandoned && !w->patient)
-				evict_kill(page);
+				evict_kill(w, page);
 			else
 				blocked = max(blocked, FABRIC_BLOCKED_BUSY);
 			continue;
@@ -534,7 +542,8 @@ static enum fabric_blocked evict_window(struct fabric_pagemap *pm, struct evict_
 }
 
 /* All windows. Returns what was in the way of some pages. */
-static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient, bool bury)
+static enum fabric_blocked evict_round(struct fabric_pagemap *pm, unsigned int nr, bool patient,
+				       bool bury)
 {
 	struct drm_fabric_region *region = pm->region;
 	unsigned long n_pages = region->size >> PAGE_SHIFT;
@@ -544,13 +553,15 @@ static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient, 
 	w = kvmalloc_obj(*w);
 	if (!w)
 		return FABRIC_BLOCKED_MEMORY;
+	w->fdev = region->fdev;
+	w->nr = nr;
 	w->patient = patient;
 	w->abandoned = READ_ONCE(region->fdev->abandoned);
 	w->bury = bury || w->abandoned;
 	for (unsigned long first = 0; first < n_pages; first += WINDOW_PAGES) {
 		b = evict_window(pm, w, first, min(first + WINDOW_PAGES, n_pages));
 		blocked = max(blocked, b);
-		if (!fabric_device_evict_wanted(region->fdev))
+		if (!fabric_device_evict_wanted(region->fdev, nr))
 			break;
 		cond_resched();
 	}
@@ -561,13 +572,14 @@ static enum fabric_blocked evict_round(struct fabric_pagemap *pm, bool patient, 
 /**
  * fabric_region_evict() - one round over a region
  * @region: takes no new pages
+ * @nr: of the eviction: it ends with that
  * @patient: leave pages of a process that is busy with its mappings for a later round
  * @bury: pages that the engine cannot copy are dead
  *
  * Return: true if there is nothing alive left in it. Otherwise it has waited a little, and
  * fdev->blocked says for what.
  */
-bool fabric_region_evict(struct drm_fabric_region *region, bool patient, bool bury)
+bool fabric_region_evict(struct drm_fabric_region *region, unsigned int nr, bool patient, bool bury)
 {
 	struct drm_fabric_device *fdev = region->fdev;
 	struct fabric_pagemap *pm;
@@ -580,7 +592,7 @@ bool fabric_region_evict(struct drm_fabric_region *region, bool patient, bool bu
 			return true;
 		drm_pagemap_get(&pm->dpagemap);
 	}
-	blocked = evict_round(pm, patient, bury);
+	blocked = evict_round(pm, nr, patient, bury);
 	drm_pagemap_put(&pm->dpagemap);
 
 	if (!fabric_region_resident(region))

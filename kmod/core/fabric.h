@@ -50,6 +50,7 @@ enum fabric_blocked {
  * @unbind_wanted: unbind when it is offline, unless that is called off
  * @unbinding: unbind_work is about to call remove(); no way back
  * @n_cancels: counts cancels, for those who wait for something that was called off
+ * @n_evictions: counts evictions begun: an evictor that was called off must not go on with the next
  * @gone: remove() has come to its end; no operation of the driver is called any more
  * @left: after that: its files in sysfs have gone, too
  * @users: held for reading by work that may put pages on the device. A change of state flushes it
@@ -89,6 +90,7 @@ struct drm_fabric_device {
 	bool gone;
 	bool left;
 	unsigned int n_cancels;
+	unsigned int n_evictions;
 	struct rw_semaphore users;
 	int blocked;
 	int reason;
@@ -282,12 +284,12 @@ int fabric_device_begin_use(struct drm_fabric_device *fdev);
 void fabric_device_end_use(struct drm_fabric_device *fdev);
 int fabric_device_drain(struct drm_fabric_device *fdev, unsigned int notice_ms, bool evict);
 int fabric_device_cancel(struct drm_fabric_device *fdev);
-int fabric_device_evict(struct drm_fabric_device *fdev);
-int fabric_device_unbind(struct drm_fabric_device *fdev);
+int fabric_device_evict(struct drm_fabric_device *fdev, unsigned int *n_cancels);
+int fabric_device_unbind(struct drm_fabric_device *fdev, unsigned int *n_cancels);
 int fabric_device_abandon(struct drm_fabric_device *fdev);
 void fabric_device_sleep(struct drm_fabric_device *fdev);
 void fabric_device_wake(struct drm_fabric_device *fdev);
-bool fabric_device_evict_wanted(struct drm_fabric_device *fdev);
+bool fabric_device_evict_wanted(struct drm_fabric_device *fdev, unsigned int nr);
 const char *fabric_state_name(int state);
 const char *fabric_blocked_name(struct drm_fabric_device *fdev);
 
@@ -405,7 +407,7 @@ int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, un
 		unsigned long end, bool write);
 
 /* evict.c */
-bool fabric_region_evict(struct drm_fabric_region *region, bool patient, bool bury);
+bool fabric_region_evict(struct drm_fabric_region *region, unsigned int nr, bool patient, bool bury);
 
 /* vm.c */
 void fabric_vm_init_locks(struct drm_fabric_vm *vm);

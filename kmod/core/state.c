@@ -114,8 +114,9 @@ static void fabric_device_evict_locked(struct drm_fabric_device *fdev, int reaso
 {
 	if (fdev->state == DRM_FABRIC_STATE_ONLINE)
 		fabric_device_drain_locked(fdev, reason, 0);
-	fdev->reason = reason;
-	fdev->abandoned = false;
+	WRITE_ONCE(fdev->reason, reason);
+	WRITE_ONCE(fdev->abandoned, false);
+	WRITE_ONCE(fdev->n_evictions, fdev->n_evictions + 1);
 	fabric_device_set_state(fdev, DRM_FABRIC_STATE_EVICTING);
 	fabric_device_post(fdev, DRM_FABRIC_EVENT_EVICTING, 0, fabric_device_resident(fdev));
 	queue_work(fabric_evict_wq, &fdev->evict_work);
@@ -128,7 +129,7 @@ static void fabric_device_deadline_work(struct work_struct *work)
 		container_of(work, struct drm_fabric_device, deadline_work.work);
 
 	guard(mutex)(&fdev->state_lock);
-	if (fdev->state == DRM_FABRIC_STATE_DRAINING && fdev->deadline_ns &&
+	if (fdev->state == DRM_FABRIC_STATE_DRAINING && fdev->evict_at_deadline &&
 	    ktime_get_ns() >= fdev->deadline_ns)
 		fabric_device_evict_locked(fdev, fdev->reason);
 }
@@ -232,7 +233,14 @@ int fabric_device_abandon(struct drm_fabric_device *fdev)
 	return 0;
 }
 
-int fabric_device_evict(struct drm_fabric_device *fdev)
+/**
+ * fabric_device_evict() - begin to evict
+ * @fdev: the device
+ * @n_cancels: (out) what drm_fabric_device.n_cancels is for as long as nobody calls this off
+ *
+ * Return: 0, -ENODEV, -EBUSY (sleep), -EALREADY.
+ */
+int fabric_device_evict(struct drm_fabric_device *fdev, unsigned int *n_cancels)
 {
 	guard(mutex)(&fdev->state_lock);
 	if (fdev->leaving)
@@ -242,10 +250,12 @@ int fabric_device_evict(struct drm_fabric_device *fdev)
 	if (fdev->state == DRM_FABRIC_STATE_EVICTING || fdev->state == DRM_FABRIC_STATE_OFFLINE)
 		return -EALREADY;
 	fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_ADMIN);
+	*n_cancels = fdev->n_cancels;
 	return 0;
 }
 
-int fabric_device_unbind(struct drm_fabric_device *fdev)
+/* The same, and unbind the driver then. */
+int fabric_device_unbind(struct drm_fabric_device *fdev, unsigned int *n_cancels)
 {
 	guard(mutex)(&fdev->state_lock);
 	if (fdev->leaving || fdev->unbinding)
@@ -255,6 +265,7 @@ int fabric_device_unbind(struct drm_fabric_device *fdev)
 	if (fdev->unbind_wanted)
 		return -EALREADY;
 	fdev->unbind_wanted = true;
+	*n_cancels = fdev->n_cancels;
 	if (fdev->state == DRM_FABRIC_STATE_ONLINE || fdev->state == DRM_FABRIC_STATE_DRAINING)
 		fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_ADMIN);
 	/* Still there from an unbind that was called off: that one goes on for us. */
@@ -264,20 +275,24 @@ int fabric_device_unbind(struct drm_fabric_device *fdev)
 	return 0;
 }
 
-/* The evictor goes on for as long as this is true. */
-bool fabric_device_evict_wanted(struct drm_fabric_device *fdev)
+/*
+ * The evictor goes on with eviction @nr for as long as this is true. What it decided for one that
+ * was called off is not for the next.
+ */
+bool fabric_device_evict_wanted(struct drm_fabric_device *fdev, unsigned int nr)
 {
-	return READ_ONCE(fdev->state) == DRM_FABRIC_STATE_EVICTING;
+	return READ_ONCE(fdev->n_evictions) == nr &&
+	       READ_ONCE(fdev->state) == DRM_FABRIC_STATE_EVICTING;
 }
 
-static void fabric_device_evict_region(struct drm_fabric_device *fdev,
+static void fabric_device_evict_region(struct drm_fabric_device *fdev, unsigned int nr,
 				       struct drm_fabric_region *region, unsigned long patience)
 {
 	unsigned long copy_failed = 0; /* since then nothing else was in the way */
 	bool bury = false;
 
-	while (fabric_device_evict_wanted(fdev) &&
-	       !fabric_region_evict(region, time_before(jiffies, patience), bury)) {
+	while (fabric_device_evict_wanted(fdev, nr) &&
+	       !fabric_region_evict(region, nr, time_before(jiffies, patience), bury)) {
 		if (fdev->blocked != FABRIC_BLOCKED_COPY)
 			copy_failed = 0;
 		else if (!copy_failed)
@@ -289,14 +304,15 @@ static void fabric_device_evict_region(struct drm_fabric_device *fdev,
 }
 
 /* Is it offline now? Nobody is at work who has begun while it was called off. */
-static bool fabric_device_evicted(struct drm_fabric_device *fdev)
+static bool fabric_device_evicted(struct drm_fabric_device *fdev, unsigned int nr)
 {
 	guard(rwsem_write)(&fdev->users);
 	guard(mutex)(&fdev->state_lock);
 	WRITE_ONCE(fdev->blocked, FABRIC_BLOCKED_NONE);
-	if (!fabric_device_evict_wanted(fdev))
+	/* Begun anew, it has queued the work anew. */
+	if (!fabric_device_evict_wanted(fdev, nr))
 		return false;
-	/* Called off and begun anew, with pages that came in between: another round. */
+	/* What the evictor saw was two counters that change. They stand still now. */
 	if (fabric_device_resident(fdev)) {
 		queue_work(fabric_evict_wq, &fdev->evict_work);
 		return false;
@@ -323,13 +339,16 @@ static void fabric_device_evict_work(struct work_struct *work)
 {
 	struct drm_fabric_device *fdev = container_of(work, struct drm_fabric_device, evict_work);
 	unsigned long patience = jiffies + EVICT_PATIENCE;
-	unsigned int i;
+	unsigned int i, nr;
 
+	scoped_guard(mutex, &fdev->state_lock)
+		nr = fdev->n_evictions;
+	/* Afterwards nobody puts pages on it as long as that eviction is wanted. */
 	fabric_device_flush_users(fdev);
 	for (i = 0; i < fdev->n_regions; i++)
-		fabric_device_evict_region(fdev, fdev->regions[i], patience);
+		fabric_device_evict_region(fdev, nr, fdev->regions[i], patience);
 
-	if (fabric_device_evicted(fdev))
+	if (fabric_device_evicted(fdev, nr))
 		fabric_device_drop_pagemaps(fdev);
 }
 
@@ -377,6 +396,9 @@ void fabric_state_leave(struct drm_fabric_device *fdev)
 {
 	scoped_guard(mutex, &fdev->state_lock) {
 		WRITE_ONCE(fdev->leaving, true);
+		/* What was begun for a sleep, which loses no page, is the driver's from now on. */
+		if (fdev->reason != DRM_FABRIC_REASON_ADMIN)
+			WRITE_ONCE(fdev->reason, DRM_FABRIC_REASON_DRIVER);
 		if (fdev->state != DRM_FABRIC_STATE_OFFLINE &&
 		    fdev->state != DRM_FABRIC_STATE_EVICTING)
 			fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_DRIVER);

@@ -350,6 +350,39 @@ START_TEST(sleep_among_others)
 }
 END_TEST
 
+/* proves: a driver that takes its device away while that is going home for a sleep need not wait for what cannot come */
+START_TEST(taken_away_before_the_sleep)
+{
+	struct gpu *gpu = gpu_open(0);
+	char *a = map_memory(4 * MIB, false), name[32];
+	struct drm_fabric_event event;
+	pid_t sleeper;
+	int r;
+
+	snprintf(name, sizeof(name), "%s", gpu->name);
+	gpu_open_devmem(gpu);
+	pattern_fill(a, 4 * MIB, test_seed());
+	gpu_populate(gpu, a, 4 * MIB);
+	gpu_fault(gpu, "fail_copy_nth", 1);
+	sleeper = fork();
+	ck_assert_int_ge(sleeper, 0);
+	if (!sleeper) {
+		r = go_to_sleep("freeze");
+		_exit(r && r != -EBUSY);
+	}
+	ck_assert(gpu_wait_attr(name, "state", "evicting", 5000));
+	ck_assert(gpu_wait_attr(name, "evict_blocked", "copy", 5000));
+	gpu_unbind(name);
+	wait_child(sleeper);
+	do
+		event = next_event(gpu);
+	while (event.type != DRM_FABRIC_EVENT_REVOKED);
+	ck_assert_uint_eq(event.reason, DRM_FABRIC_REASON_DRIVER);
+	ck_assert(!munmap(a, 4 * MIB));
+	gpu_close(gpu);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sleep");
@@ -366,6 +399,7 @@ int main(void)
 	tcase_add_loop_test(tcase, stays_as_it_was_left, 0, 2);
 	tcase_add_test(tcase, refused_in_time);
 	tcase_add_loop_test(tcase, refused_without_memory, 0, 2);
+	tcase_add_test(tcase, taken_away_before_the_sleep);
 	tcase_add_test(tcase, sleep_among_others);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
