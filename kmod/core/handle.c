@@ -195,12 +195,24 @@ void fabric_handles_back(struct drm_fabric_device *fdev)
 			fabric_handle_post(handle, &event);
 }
 
-static bool fabric_handle_take(struct fabric_handle *handle, struct drm_fabric_event *event)
+static bool fabric_handle_peek(struct fabric_handle *handle, struct drm_fabric_event *event)
 {
 	guard(spinlock)(&handle->lock);
 	if (!handle->n_events)
 		return false;
 	*event = *fabric_handle_slot(handle, 0);
+	return true;
+}
+
+/* False: it is not the oldest any more, or it has grown since. */
+static bool fabric_handle_take(struct fabric_handle *handle, const struct drm_fabric_event *event)
+{
+	const struct drm_fabric_event *oldest;
+
+	guard(spinlock)(&handle->lock);
+	oldest = fabric_handle_slot(handle, 0);
+	if (!handle->n_events || oldest->seq != event->seq || oldest->bytes != event->bytes)
+		return false;
 	handle->head = (handle->head + 1) % ARRAY_SIZE(handle->events);
 	handle->n_events--;
 	return true;
@@ -220,10 +232,12 @@ static ssize_t fabric_handle_read(struct file *file, char __user *buf, size_t le
 	if (len < sizeof(event))
 		return -EINVAL;
 	while (len - n >= sizeof(event)) {
-		if (fabric_handle_take(handle, &event)) {
+		/* It is taken when it has arrived; another reader may have been faster. */
+		if (fabric_handle_peek(handle, &event)) {
 			if (copy_to_user(buf + n, &event, sizeof(event)))
 				return n ?: -EFAULT;
-			n += sizeof(event);
+			if (fabric_handle_take(handle, &event))
+				n += sizeof(event);
 			continue;
 		}
 		if (n || READ_ONCE(handle->revoked))
@@ -297,7 +311,8 @@ static long fabric_handle_info(struct fabric_handle *handle, void __user *argp)
 	};
 	strscpy(args.device, dev_name(&region->fdev->dev));
 	strscpy(args.region, region->name);
-	down_read(&region->fdev->users);
+	if (down_read_killable(&region->fdev->users))
+		return -EINTR;
 	if (!region->fdev->gone) {
 		args.state = region->fdev->state;
 		args.free_bytes = region->fdev->ops->free_bytes(region);
@@ -518,7 +533,11 @@ static struct file *fabric_handle_new(struct drm_fabric_region *region, u64 *ret
 	atomic_inc(&region->n_handles);
 	scoped_guard(spinlock, &region->handles_lock)
 		list_add_tail(&handle->link, &region->handles);
-	err = fabric_region_use_pagemap(region);
+	/* A drain that has begun meanwhile may have told the others already. */
+	if (READ_ONCE(region->fdev->state) != DRM_FABRIC_STATE_ONLINE)
+		err = READ_ONCE(region->fdev->leaving) ? -ENODEV : -ESHUTDOWN;
+	else
+		err = fabric_region_use_pagemap(region);
 	if (err) {
 		fput(file);
 		return ERR_PTR(err);
