@@ -396,13 +396,24 @@ enum fabric_why {
 	FABRIC_WHY_GUARDED, /* inside walk.c only */
 };
 
+/**
+ * struct fabric_limit - where work ends that holds the users of a device
+ * @used: that device: it ends when that is not online any more
+ * @end: in jiffies
+ */
+struct fabric_limit {
+	struct drm_fabric_device *used;
+	unsigned long end;
+};
+
 int fabric_explain(struct drm_fabric_region *region, struct mm_struct *mm, unsigned long start,
-		   unsigned long end, u8 *why);
+		   unsigned long end, u8 *why, const struct fabric_limit *limit);
 bool fabric_vma_fits(struct vm_area_struct *vma);
 int fabric_to_system(struct drm_fabric_region *region, struct drm_fabric_devmem_to_system *args);
 int fabric_residency(struct drm_fabric_region *region, struct drm_fabric_devmem_residency *args);
 int fabric_home_unreaching(struct drm_fabric_device *owner, struct mm_struct *mm,
-			   unsigned long start, unsigned long end);
+			   unsigned long start, unsigned long end,
+			   const struct fabric_limit *limit);
 int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, unsigned long start,
 		unsigned long end, bool write);
 

@@ -84,6 +84,9 @@ const struct dev_pagemap_ops *fabric_dev_pagemap_ops(void)
 	return &dev_pagemap_ops;
 }
 
+/* So long one step looks after pages that do not stand still, all in all. */
+#define STEP_PATIENCE HZ
+
 struct populate {
 	struct fabric_handle *handle;
 	struct fabric_pagemap *pm;
@@ -94,6 +97,7 @@ struct populate {
 	unsigned long arrived; /* bytes of this step that came in a piece that failed */
 	unsigned long block; /* start of the aligned FABRIC_STEP that this step is in */
 	unsigned long pos; /* with STRICT: up to here all is seen to, or in doubt */
+	struct fabric_limit limit; /* of this step */
 	u8 *why; /* for each page of @block that is in doubt; NULL until one is */
 	bool in_doubt;
 };
@@ -313,7 +317,7 @@ static int populate_settle(struct populate *p)
 		n--;
 	/* If it fails the reasons are those of before. */
 	err = fabric_explain(p->handle->region, p->mm, p->block + (first << PAGE_SHIFT),
-			     p->block + (n << PAGE_SHIFT), p->why + first);
+			     p->block + (n << PAGE_SHIFT), p->why + first, &p->limit);
 	if (err != -EINTR)
 		err = 0;
 	for (unsigned long i = first; i < n && !err; i++) {
@@ -343,12 +347,13 @@ static int populate_step(struct populate *p, unsigned long start, unsigned long 
 	p->arrived = 0;
 	p->block = ALIGN_DOWN(start, FABRIC_STEP);
 	p->pos = start;
+	p->limit = (struct fabric_limit){ .used = fdev, .end = jiffies + STEP_PATIENCE };
 
 	/*
 	 * A device without a link to this one cannot copy its memory here: that goes through system
 	 * memory. What stays is refused piece by piece.
 	 */
-	err = fabric_home_unreaching(fdev, p->mm, start, end);
+	err = fabric_home_unreaching(fdev, p->mm, start, end, &p->limit);
 	if (err == -EINTR)
 		goto end_use;
 	do {

@@ -18,12 +18,23 @@
 
 #include "fabric.h"
 
-/* A walk over an mm that nobody mirrors. Its notifier only keeps the sequence number. */
+/*
+ * A walk over an mm that nobody mirrors. Its notifier only keeps the sequence number. @limit: NULL
+ * if nobody waits for the end of it.
+ */
 struct fabric_walk {
 	struct mmu_interval_notifier mni;
 	struct mm_struct *mm;
 	unsigned long *pfns;
+	const struct fabric_limit *limit;
 };
+
+/* A process that does not stand still must not hold whoever waits for the device's users. */
+static bool fabric_limit_reached(const struct fabric_limit *limit)
+{
+	return limit && (time_after_eq(jiffies, limit->end) ||
+			 READ_ONCE(limit->used->state) != DRM_FABRIC_STATE_ONLINE);
+}
 
 static bool fabric_walk_invalidate(struct mmu_interval_notifier *mni,
 				   const struct mmu_notifier_range *range, unsigned long cur_seq)
@@ -37,11 +48,12 @@ static const struct mmu_interval_notifier_ops fabric_walk_ops = {
 };
 
 static int fabric_walk_init(struct fabric_walk *walk, struct mm_struct *mm, unsigned long start,
-			    unsigned long end)
+			    unsigned long end, const struct fabric_limit *limit)
 {
 	int err;
 
 	walk->mm = mm;
+	walk->limit = limit;
 	walk->pfns = kvmalloc_array(FABRIC_STEP_PAGES, sizeof(*walk->pfns), GFP_KERNEL_ACCOUNT);
 	if (!walk->pfns)
 		return -ENOMEM;
@@ -58,10 +70,11 @@ static void fabric_walk_fini(struct fabric_walk *walk)
 }
 
 /*
- * hmm_range_fault() until it succeeds or the time is up. Without mmap_lock, and with a reference
- * on the mm that keeps its users.
+ * hmm_range_fault() until it succeeds or the time is up; once at least. Without mmap_lock, and with
+ * a reference on the mm that keeps its users.
  */
-static int fabric_hmm_range(struct hmm_range *range, struct mm_struct *mm)
+static int fabric_hmm_range(struct hmm_range *range, struct mm_struct *mm,
+			    const struct fabric_limit *limit)
 {
 	unsigned long timeout = jiffies + msecs_to_jiffies(HMM_RANGE_DEFAULT_TIMEOUT);
 	int err;
@@ -75,7 +88,7 @@ static int fabric_hmm_range(struct hmm_range *range, struct mm_struct *mm)
 			return err;
 		err = hmm_range_fault(range);
 		mmap_read_unlock(mm);
-	} while (err == -EBUSY && time_before(jiffies, timeout));
+	} while (err == -EBUSY && time_before(jiffies, timeout) && !fabric_limit_reached(limit));
 	return err;
 }
 
@@ -90,7 +103,29 @@ static int fabric_walk_snapshot(struct fabric_walk *walk, unsigned long start, u
 	};
 
 	memset(walk->pfns, 0, ((end - start) >> PAGE_SHIFT) * sizeof(*walk->pfns));
-	return fabric_hmm_range(&range, walk->mm);
+	return fabric_hmm_range(&range, walk->mm, walk->limit);
+}
+
+static int fabric_home_limited(struct mm_struct *mm, struct mmu_interval_notifier *notifier,
+			       unsigned long start, unsigned long end, bool write,
+			       const struct fabric_limit *limit)
+{
+	unsigned long n = (end - start) >> PAGE_SHIFT;
+	struct hmm_range range = {
+		.notifier = notifier,
+		.start = start,
+		.end = end,
+		.default_flags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+		/* No owner: every device page is foreign, and foreign pages are faulted home. */
+	};
+	int err;
+
+	range.hmm_pfns = kvcalloc(n, sizeof(*range.hmm_pfns), GFP_KERNEL_ACCOUNT);
+	if (!range.hmm_pfns)
+		return -ENOMEM;
+	err = fabric_hmm_range(&range, mm, limit);
+	kvfree(range.hmm_pfns);
+	return err;
 }
 
 /**
@@ -108,22 +143,7 @@ static int fabric_walk_snapshot(struct fabric_walk *walk, unsigned long start, u
 int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, unsigned long start,
 		unsigned long end, bool write)
 {
-	unsigned long n = (end - start) >> PAGE_SHIFT;
-	struct hmm_range range = {
-		.notifier = notifier,
-		.start = start,
-		.end = end,
-		.default_flags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
-		/* No owner: every device page is foreign, and foreign pages are faulted home. */
-	};
-	int err;
-
-	range.hmm_pfns = kvcalloc(n, sizeof(*range.hmm_pfns), GFP_KERNEL_ACCOUNT);
-	if (!range.hmm_pfns)
-		return -ENOMEM;
-	err = fabric_hmm_range(&range, mm);
-	kvfree(range.hmm_pfns);
-	return err;
+	return fabric_home_limited(mm, notifier, start, end, write, NULL);
 }
 
 /* Which pages are to come home. */
@@ -158,14 +178,14 @@ static void fabric_walk_count(const struct fabric_walk *walk, unsigned long n,
 	}
 }
 
-/* Fetch the runs of wanted pages. One that does not come does not stop the next. */
+/* Fetch the runs of wanted pages. One that does not come does not stop the next, in time. */
 static int fabric_walk_fetch(struct fabric_walk *walk, unsigned long start, unsigned long n,
 			     const struct fabric_wanted *wanted)
 {
 	unsigned long i = 0, first;
 	int err = 0;
 
-	while (err != -EINTR) {
+	while (err != -EINTR && !(err && fabric_limit_reached(walk->limit))) {
 		int r;
 
 		while (i < n && fabric_walk_entry(walk, i, wanted) != ENTRY_WANTED)
@@ -175,8 +195,8 @@ static int fabric_walk_fetch(struct fabric_walk *walk, unsigned long start, unsi
 		first = i;
 		while (i < n && fabric_walk_entry(walk, i, wanted) == ENTRY_WANTED)
 			i++;
-		r = fabric_home(walk->mm, &walk->mni, start + (first << PAGE_SHIFT),
-				start + (i << PAGE_SHIFT), false);
+		r = fabric_home_limited(walk->mm, &walk->mni, start + (first << PAGE_SHIFT),
+					start + (i << PAGE_SHIFT), false, walk->limit);
 		err = r ?: err;
 	}
 	return err;
@@ -209,7 +229,7 @@ static int fabric_walk_home(struct fabric_walk *walk, unsigned long start, unsig
 		if (err)
 			break;
 		fabric_walk_count(walk, n, wanted, &alive, &n_dead);
-		if (alive >= alive_before) {
+		if (alive && (alive >= alive_before || fabric_limit_reached(walk->limit))) {
 			err = home_err;
 			break;
 		}
@@ -239,7 +259,7 @@ int fabric_to_system(struct drm_fabric_region *region, struct drm_fabric_devmem_
 	args->dead_bytes = 0;
 	if (!current->mm)
 		return -EINVAL;
-	err = fabric_walk_init(&walk, current->mm, start, end);
+	err = fabric_walk_init(&walk, current->mm, start, end, NULL);
 	if (err)
 		return err;
 	for (unsigned long next; start < end && !err; start = next) {
@@ -260,10 +280,11 @@ static bool is_unreaching(struct drm_fabric_region *region, const void *arg)
 
 /*
  * Pages in [@start, @end) of devices that do not reach @owner come home: it is the source's engine
- * that copies from one region to another. @mm is current->mm.
+ * that copies from one region to another. @mm is current->mm. Those that have not come within
+ * @limit stay.
  */
 int fabric_home_unreaching(struct drm_fabric_device *owner, struct mm_struct *mm,
-			   unsigned long start, unsigned long end)
+			   unsigned long start, unsigned long end, const struct fabric_limit *limit)
 {
 	const struct fabric_wanted wanted = { .is = is_unreaching, .arg = owner };
 	struct fabric_walk walk;
@@ -272,7 +293,7 @@ int fabric_home_unreaching(struct drm_fabric_device *owner, struct mm_struct *mm
 
 	if (!fabric_device_any_unreaching(owner))
 		return 0;
-	err = fabric_walk_init(&walk, mm, start, end);
+	err = fabric_walk_init(&walk, mm, start, end, limit);
 	if (err)
 		return err;
 	err = fabric_walk_home(&walk, start, end, &wanted, &moved, &dead);
@@ -288,7 +309,7 @@ int fabric_residency(struct drm_fabric_region *region, struct drm_fabric_devmem_
 
 	if (!current->mm)
 		return -EINVAL;
-	err = fabric_walk_init(&walk, current->mm, start, end);
+	err = fabric_walk_init(&walk, current->mm, start, end, NULL);
 	if (err)
 		return err;
 	args->region_bytes = 0;
@@ -390,11 +411,14 @@ static u8 explain_present(struct drm_fabric_region *region, struct mm_struct *mm
 	return fabric_reachable(r->fdev, region->fdev) ? otherwise : DRM_FABRIC_REFUSED_UNREACHABLE;
 }
 
-/* Nothing of this process is swapped out: a touch tells what cannot be touched. */
+/* Nothing of this process is swapped out: a touch tells what cannot be touched, if there is time. */
 static u8 explain_by_touch(struct fabric_walk *walk, unsigned long addr, u8 why)
 {
-	int err = fabric_home(walk->mm, &walk->mni, addr, addr + PAGE_SIZE, false);
+	int err;
 
+	if (fabric_limit_reached(walk->limit))
+		return DRM_FABRIC_REFUSED_BUSY;
+	err = fabric_home_limited(walk->mm, &walk->mni, addr, addr + PAGE_SIZE, false, walk->limit);
 	if (err != -EFAULT && err != -EHWPOISON)
 		return DRM_FABRIC_REFUSED_BUSY;
 	return why == FABRIC_WHY_GUARDED ? DRM_FABRIC_REFUSED_NOT_MAPPED : DRM_FABRIC_REFUSED_DEAD;
@@ -416,7 +440,7 @@ static int explain_all(struct fabric_walk *walk, struct drm_fabric_region *regio
 
 	err = fabric_walk_snapshot(walk, start, end);
 	/* A page under migration looks like one that is swapped out, for a moment. */
-	if (!err && explain_is_absent(walk, why, n)) {
+	if (!err && explain_is_absent(walk, why, n) && !fabric_limit_reached(walk->limit)) {
 		usleep_range(200, 400);
 		err = fabric_walk_snapshot(walk, start, end);
 	}
@@ -448,16 +472,17 @@ static int explain_all(struct fabric_walk *walk, struct drm_fabric_region *regio
  * @end: behind the last; inside one FABRIC_STEP
  * @why: for each page: FABRIC_WHY_NOBODY_ASKS, or the reason unless there is a better one (BUSY,
  * COPY). Afterwards the reason, or FABRIC_WHY_PRESENT
+ * @limit: what has not been found out by then is BUSY
  *
  * Return: 0, or a negative errno: then @why is what it was.
  */
 int fabric_explain(struct drm_fabric_region *region, struct mm_struct *mm, unsigned long start,
-		   unsigned long end, u8 *why)
+		   unsigned long end, u8 *why, const struct fabric_limit *limit)
 {
 	struct fabric_walk walk;
 	int err;
 
-	err = fabric_walk_init(&walk, mm, start, end);
+	err = fabric_walk_init(&walk, mm, start, end, limit);
 	if (err)
 		return err;
 	err = explain_all(&walk, region, start, end, why);

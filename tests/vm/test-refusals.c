@@ -468,6 +468,73 @@ START_TEST(rivals)
 }
 END_TEST
 
+#define RESTLESS_SIZE (2 * MIB)
+
+static void *restless_run(void *argument)
+{
+	char *a = argument;
+
+	for (;;) {
+		ck_assert(!mprotect(a, RESTLESS_SIZE, PROT_READ));
+		ck_assert(!mprotect(a, RESTLESS_SIZE, PROT_READ | PROT_WRITE));
+	}
+	return NULL;
+}
+
+/* Populates pages that may not be touched and never stand still, for ever. */
+static void restless(struct gpu *gpu, int ready)
+{
+	char *a = map_memory(RESTLESS_SIZE, false);
+	struct drm_fabric_devmem_populate args;
+	pthread_t threads[3];
+	uint64_t start;
+
+	memset(a, 1, RESTLESS_SIZE);
+	ck_assert_msg(!madvise(a, RESTLESS_SIZE, MADV_GUARD_INSTALL), "guard: %s", strerror(errno));
+	for (size_t i = 0; i < 3; i++)
+		ck_assert(!pthread_create(&threads[i], NULL, restless_run, a));
+	ck_assert_int_eq(write(ready, "", 1), 1);
+	for (;;) {
+		start = now_ms();
+		if (gpu_try_populate(gpu, a, RESTLESS_SIZE, 0, &args) == -ESHUTDOWN)
+			_exit(0);
+		note("populate took %llu ms: %llu bytes busy, %llu not mapped", (unsigned long long)(now_ms() - start),
+		     args.refused_bytes[DRM_FABRIC_REFUSED_BUSY], args.refused_bytes[DRM_FABRIC_REFUSED_NOT_MAPPED]);
+		ck_assert_uint_eq(args.refused_bytes[DRM_FABRIC_REFUSED_BUSY] +
+					  args.refused_bytes[DRM_FABRIC_REFUSED_NOT_MAPPED],
+				  RESTLESS_SIZE);
+	}
+}
+
+/* proves: a process that changes its mappings all the time does not keep a device from being drained */
+START_TEST(restless_process_holds_nobody)
+{
+	struct gpu *gpu = gpu_open(0);
+	uint64_t start, took;
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	gpu_open_devmem(gpu);
+	ck_assert(!pipe(ready));
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid)
+		restless(gpu, ready[1]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	sleep_ms(500);
+	start = now_ms();
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_DRAIN, gpu->name, 0), 0);
+	took = now_ms() - start;
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	note("the drain took %llu ms", (unsigned long long)took);
+	ck_assert_uint_lt(took, 2500 * test_slowness());
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_CANCEL, gpu->name, 0), 0);
+	gpu_close(gpu);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("refusals");
@@ -485,6 +552,7 @@ int main(void)
 	tcase_add_loop_test(tcase, all_die, 0, 2);
 	tcase_add_test(tcase, memory_error);
 	tcase_add_test(tcase, long_ranges);
+	tcase_add_test(tcase, restless_process_holds_nobody);
 	tcase_add_loop_test(tcase, rivals, 0, 4);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
