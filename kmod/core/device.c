@@ -454,6 +454,7 @@ void drm_fabric_device_unregister(struct drm_fabric_device *fdev)
 	fabric_vms_kill(fdev);
 
 	scoped_guard(mutex, &fabric_registry) {
+		fabric_links_settle(fdev);
 		list_del_init(&fdev->link);
 		fabric_links_remove(fdev);
 		fabric_groups_update();

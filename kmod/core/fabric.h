@@ -296,6 +296,7 @@ const char *fabric_blocked_name(struct drm_fabric_device *fdev);
 /* link.c */
 int fabric_links_add(struct drm_fabric_device *fdev);
 void fabric_links_remove(struct drm_fabric_device *fdev);
+void fabric_links_settle(struct drm_fabric_device *fdev);
 bool fabric_reachable(struct drm_fabric_device *accessor, struct drm_fabric_device *owner);
 const struct drm_fabric_link_desc *fabric_link_desc(struct drm_fabric_device *accessor,
 						    struct drm_fabric_device *owner);

@@ -399,8 +399,9 @@ static int fabric_reach(struct drm_fabric_device *accessor, struct drm_fabric_de
 		return -ENODEV;
 	}
 	args->generation = READ_ONCE(accessor->generation);
-	args->reachable = fabric_reachable(accessor, owner);
 	desc = accessor == owner ? NULL : fabric_link_desc(accessor, owner);
+	/* What is published, like the rest: with the generation, also while a link goes down. */
+	args->reachable = accessor == owner || (desc && desc->up);
 	if (accessor == owner) {
 		args->type = DRM_FABRIC_REACH_LOCAL;
 	} else if (desc) {

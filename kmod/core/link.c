@@ -23,9 +23,14 @@
  * - a measurement is a work item that is waited for.
  *
  * So each of them is over, or begins when @up is false already: down and up in between cannot be
- * missed, and no generation is needed to notice it. The evictor and CPU touches use no link. After
- * a refusal nothing goes back by itself: faults do not move memory to a device, only populate
- * does, so memory stays in system memory whatever the link does.
+ * missed, and no generation is needed to notice it: a link that is on its way down is not looked
+ * at again, nor does an end of it go, before it is there. The evictor and CPU touches use no link.
+ * After a refusal nothing goes back by itself: faults do not move memory to a device, only
+ * populate does, so memory stays in system memory whatever the link does.
+ *
+ * A fault takes as long as a program's memory takes, which may be behind a FUSE server: nobody else
+ * is to wait for that. So fabric_registry is not held meanwhile: what the link shows changes when
+ * it is down, and who comes or goes in between meets a link that is not up.
  */
 #include <linux/moduleparam.h>
 #include <linux/pci-p2pdma.h>
@@ -33,6 +38,9 @@
 #include <linux/sysfs.h>
 
 #include "link.h"
+
+/* Woken when a link that was on its way down is there. */
+static DECLARE_WAIT_QUEUE_HEAD(links_waitq);
 
 static bool host_bridge_links;
 module_param(host_bridge_links, bool, 0444);
@@ -426,18 +434,27 @@ static void fabric_link_up(struct fabric_link *link, struct drm_fabric_link_desc
 	fabric_measure_allow(link);
 }
 
-/* It is up and is to be down: see above. What it shows is the caller's business. */
-static void fabric_link_down(struct fabric_link *link)
+/* It is up and is to be down: see DOC: A link that goes down. What it says then is @desc. */
+static void fabric_link_begin_down(struct fabric_link *link,
+				   const struct drm_fabric_link_desc *desc, struct list_head *going)
+{
+	WRITE_ONCE(link->up, false);
+	link->going_desc = *desc;
+	link->going = true;
+	kobject_get(&link->kobj);
+	list_add_tail(&link->going_link, going);
+}
+
+/* Without fabric_registry: it waits for programs' faults. Both ends wait for it before they go. */
+static void fabric_link_wait_down(struct fabric_link *link)
 {
 	struct drm_fabric_device *accessor = link->accessor, *owner = link->owner;
 
-	WRITE_ONCE(link->up, false);
 	fabric_measure_stop(link);
 	/* Always: a fault that has seen the link up may have no mapping yet. */
 	for (unsigned int i = 0; i < owner->n_regions; i++)
 		fabric_vms_revoke(accessor, owner->regions[i]);
 	fabric_device_flush_users(owner);
-	fabric_link_detach(link);
 }
 
 static bool desc_is_same(const struct drm_fabric_link_desc *a, const struct drm_fabric_link_desc *b)
@@ -451,30 +468,45 @@ static bool desc_is_same(const struct drm_fabric_link_desc *a, const struct drm_
 	       a->provenance == b->provenance;
 }
 
-/* Ask anew, and make it so. Marks the accessor if anything is different. */
-static void fabric_link_refresh(struct fabric_link *link)
+/* What its driver says is so now. Marks the accessor if anything is different. */
+static void fabric_link_tell(struct fabric_link *link, const struct drm_fabric_link_desc *desc)
 {
-	struct drm_fabric_link_desc desc, was;
-	bool new_type;
+	struct drm_fabric_link_desc was;
+
+	guard(mutex)(&link->lock);
+	was = link->desc;
+	if (desc->type != was.type)
+		link->measured.at_s = 0;
+	fabric_link_publish(link, desc);
+	link->accessor->changed |= !desc_is_same(&link->desc, &was);
+}
+
+static void fabric_link_end_down(struct fabric_link *link)
+{
+	fabric_link_detach(link);
+	fabric_link_tell(link, &link->going_desc);
+	list_del(&link->going_link);
+	WRITE_ONCE(link->going, false);
+}
+
+/* Ask anew, and make it so; but one that is to go down has only begun to, and is in @going. */
+static void fabric_link_refresh(struct fabric_link *link, struct list_head *going)
+{
+	struct drm_fabric_link_desc desc;
 
 	fabric_link_describe(link, &desc);
-	new_type = desc.type != link->desc.type;
 	if (link->up && !desc.up) {
-		fabric_link_down(link);
-	} else if (link->up && new_type) {
+		fabric_link_begin_down(link, &desc, going);
+		return;
+	}
+	if (link->up && desc.type != link->desc.type) {
 		/* Half of it would be of one link and half of the other. */
 		fabric_measure_stop(link);
 		fabric_measure_allow(link);
 	} else if (!link->up && desc.up) {
 		fabric_link_up(link, &desc);
 	}
-	scoped_guard(mutex, &link->lock) {
-		was = link->desc;
-		if (new_type)
-			link->measured.at_s = 0;
-		fabric_link_publish(link, &desc);
-		link->accessor->changed |= !desc_is_same(&link->desc, &was);
-	}
+	fabric_link_tell(link, &desc);
 }
 
 static void fabric_link_remove(struct fabric_link *link)
@@ -567,20 +599,74 @@ void fabric_links_remove(struct drm_fabric_device *fdev)
 	}
 }
 
+/* A link from or to @fdev that is on its way down, counted, or NULL. */
+static struct fabric_link *fabric_links_find_going(struct drm_fabric_device *fdev)
+{
+	struct drm_fabric_device *peer;
+	struct fabric_link *links[2];
+
+	list_for_each_entry(peer, &fabric_devices, link) {
+		links[0] = xa_load(&fdev->links, peer->slot);
+		links[1] = xa_load(&peer->links, fdev->slot);
+		for (unsigned int i = 0; i < ARRAY_SIZE(links); i++) {
+			if (!links[i] || !links[i]->going)
+				continue;
+			kobject_get(&links[i]->kobj);
+			return links[i];
+		}
+	}
+	return NULL;
+}
+
+/**
+ * fabric_links_settle() - wait until no link from or to a device is on its way down
+ * @fdev: the device
+ *
+ * fabric_registry is held, given up meanwhile, and held again: until that is given up the links
+ * stay settled.
+ */
+void fabric_links_settle(struct drm_fabric_device *fdev)
+{
+	struct fabric_link *link;
+
+	lockdep_assert_held(&fabric_registry);
+	while ((link = fabric_links_find_going(fdev))) {
+		mutex_unlock(&fabric_registry);
+		/* As long as it takes, and no hung-task warning about it. */
+		wait_event_idle(links_waitq, !READ_ONCE(link->going));
+		kobject_put(&link->kobj);
+		mutex_lock(&fabric_registry);
+	}
+}
+
 void drm_fabric_links_changed(struct drm_fabric_device *fdev)
 {
 	struct drm_fabric_device *peer;
+	struct fabric_link *link, *next;
+	LIST_HEAD(going);
 
 	guard(mutex)(&fabric_registry);
+	fabric_links_settle(fdev);
 	/* Not there yet, or leaving: its links are described, or go, all the same. */
 	if (list_empty(&fdev->link))
 		return;
 	list_for_each_entry(peer, &fabric_devices, link) {
 		if (peer == fdev)
 			continue;
-		fabric_link_refresh(xa_load(&fdev->links, peer->slot));
-		fabric_link_refresh(xa_load(&peer->links, fdev->slot));
+		fabric_link_refresh(xa_load(&fdev->links, peer->slot), &going);
+		fabric_link_refresh(xa_load(&peer->links, fdev->slot), &going);
 	}
+	if (!list_empty(&going)) {
+		mutex_unlock(&fabric_registry);
+		list_for_each_entry(link, &going, going_link)
+			fabric_link_wait_down(link);
+		mutex_lock(&fabric_registry);
+	}
+	list_for_each_entry_safe(link, next, &going, going_link) {
+		fabric_link_end_down(link);
+		kobject_put(&link->kobj);
+	}
+	wake_up_all(&links_waitq);
 	fabric_groups_update();
 	fabric_devices_tell();
 }

@@ -31,6 +31,10 @@ struct fabric_measured {
  * @owner: not counted: goes after the links to it
  * @up: the accessor may use the owner's memory: what all decisions look at. Changes under
  * fabric_registry, read anywhere
+ * @going: on its way down, and no longer @up: stays as it is until it is there, which fabric_registry
+ * is not held for; written under that
+ * @going_desc: what it will say then
+ * @going_link: whoever takes it down has all such links on a list
  * @n_attached: regions of the owner that the accessor has a window on; under fabric_registry
  * @lock: protects who writes @desc, @measured and @shown; inside fabric_registry
  * @view_lock: @desc and @measured_at_s against readers of the files, which must not wait for @lock:
@@ -49,6 +53,9 @@ struct fabric_link {
 	struct drm_fabric_device *accessor;
 	struct drm_fabric_device *owner;
 	bool up;
+	bool going;
+	struct drm_fabric_link_desc going_desc;
+	struct list_head going_link;
 	unsigned int n_attached;
 	struct mutex lock; /* see above */
 	spinlock_t view_lock; /* see above */
