@@ -124,25 +124,59 @@ static int check_device(const struct handle *handle, int fd)
 	return strncmp(info.device, handle->device, sizeof(info.device)) ? -ESTALE : 0;
 }
 
-static int open_one(struct handles *handles, int fabric_fd, drmDevicePtr *devices, int n, struct handle *handle)
-{
-	struct drm_fabric_open_devmem argument = { .fd = -1 };
-	int r = 0;
+/* The nodes of the fabric. */
+struct nodes {
+	int fabric_fd;
+	int admin_fd; /* -1: we may not */
+};
 
-	argument.render_fd = open_render_node(devices, n, handles, handle);
-	if (argument.render_fd < 0)
-		return argument.render_fd;
+/* On the account of who asks. */
+static int open_for(const struct nodes *nodes, int render_fd, uid_t uid, struct handle *handle)
+{
+	struct drm_fabric_admin_open_devmem argument = { .render_fd = render_fd, .uid = uid };
+
 	strncpy(argument.region, handle->region, sizeof(argument.region) - 1);
-	if (ioctl(fabric_fd, DRM_FABRIC_IOCTL_OPEN_DEVMEM, &argument) < 0)
-		r = -errno;
-	(void)close(argument.render_fd);
-	if (r == 0) {
-		handle->fd = argument.fd;
-		handle->id = argument.id;
-		r = check_device(handle, handle->fd);
+	if (ioctl(nodes->admin_fd, DRM_FABRIC_ADMIN_OPEN_DEVMEM, &argument) < 0)
+		return -errno;
+	handle->fd = argument.fd;
+	handle->id = argument.id;
+	return 0;
+}
+
+/* On the daemon's own. */
+static int open_plainly(const struct nodes *nodes, int render_fd, struct handle *handle)
+{
+	struct drm_fabric_open_devmem argument = { .render_fd = render_fd };
+
+	strncpy(argument.region, handle->region, sizeof(argument.region) - 1);
+	if (ioctl(nodes->fabric_fd, DRM_FABRIC_IOCTL_OPEN_DEVMEM, &argument) < 0)
+		return -errno;
+	handle->fd = argument.fd;
+	handle->id = argument.id;
+	return 0;
+}
+
+static int open_one(struct handles *handles, const struct nodes *nodes, drmDevicePtr *devices, int n,
+		    struct handle *handle)
+{
+	const char *what = "DRM_FABRIC_ADMIN_OPEN_DEVMEM";
+	int render_fd, r = -ENOTTY;
+
+	render_fd = open_render_node(devices, n, handles, handle);
+	if (render_fd < 0)
+		return render_fd;
+	if (nodes->admin_fd >= 0)
+		r = open_for(nodes, render_fd, handles->credentials->uid, handle);
+	/* Not the administrator's node, or of a kernel that does not know it. */
+	if (r == -ENOTTY) {
+		what = "DRM_FABRIC_IOCTL_OPEN_DEVMEM";
+		r = open_plainly(nodes, render_fd, handle);
 	}
+	(void)close(render_fd);
+	if (r == 0)
+		r = check_device(handle, handle->fd);
 	if (r < 0)
-		fail(handles, "DRM_FABRIC_IOCTL_OPEN_DEVMEM", r);
+		fail(handles, what, r);
 	return r;
 }
 
@@ -151,24 +185,28 @@ static int job_run(void *data)
 	struct handles_job *job = data;
 	struct handles *handles = job->handles;
 	drmDevicePtr devices[256];
-	int fabric_fd, n, r = 0;
+	struct nodes nodes;
+	int n, r = 0;
 
-	fabric_fd = open("/dev/drm_fabric", O_RDWR | O_CLOEXEC);
-	if (fabric_fd < 0) {
+	nodes.fabric_fd = open("/dev/drm_fabric", O_RDWR | O_CLOEXEC);
+	if (nodes.fabric_fd < 0) {
 		r = -errno;
 		fail(handles, "/dev/drm_fabric", r);
 		return r;
 	}
+	nodes.admin_fd = open("/dev/drm_fabric_admin", O_RDWR | O_CLOEXEC);
 	n = drmGetDevices2(0, devices, 256);
 	if (n > 256)
 		n = 256; /* it counts what did not fit */
 	for (size_t i = 0; i < handles->n && !r; i++) {
 		handles->n_failed = i;
-		r = open_one(handles, fabric_fd, devices, n, &handles->list[i]);
+		r = open_one(handles, &nodes, devices, n, &handles->list[i]);
 	}
 	if (n > 0)
 		drmFreeDevices(devices, n);
-	(void)close(fabric_fd);
+	if (nodes.admin_fd >= 0)
+		(void)close(nodes.admin_fd);
+	(void)close(nodes.fabric_fd);
 	if (r < 0)
 		close_handles(handles);
 	return r;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * /dev/drm_fabric_admin: take a device away and give it back. Who may open it may administer; the
- * same acts are in sysfs for root.
+ * /dev/drm_fabric_admin: take a device away and give it back, and open handles for others. Who may
+ * open it may administer; what is done to a device is in sysfs, too, for root.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
+#include <linux/uidgid.h>
 
 #include "fabric.h"
 
@@ -62,6 +63,25 @@ static int fabric_admin_act(struct drm_fabric_device *fdev, unsigned int cmd, u3
 	}
 }
 
+static int fabric_admin_open_devmem(void __user *argp)
+{
+	struct drm_fabric_admin_open_devmem args;
+	struct file *file;
+	kuid_t uid;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	if (args.flags || !fabric_name_ok(args.region, sizeof(args.region)))
+		return -EINVAL;
+	uid = make_kuid(current_user_ns(), args.uid);
+	if (!uid_valid(uid))
+		return -EINVAL;
+	file = fabric_handle_open(args.render_fd, args.region, &uid, &args.id);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	return fabric_handle_install(file, &args.fd, &args, sizeof(args), argp);
+}
+
 static long fabric_admin_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
@@ -76,6 +96,8 @@ static long fabric_admin_ioctl(struct file *file, unsigned int cmd, unsigned lon
 	case DRM_FABRIC_ADMIN_UNBIND:
 	case DRM_FABRIC_ADMIN_ABANDON:
 		break;
+	case DRM_FABRIC_ADMIN_OPEN_DEVMEM:
+		return fabric_admin_open_devmem(argp);
 	default:
 		return -ENOTTY;
 	}

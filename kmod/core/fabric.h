@@ -427,7 +427,7 @@ void fabric_vms_kill(struct drm_fabric_device *fdev);
 void fabric_vms_revoke(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
 
 /* user.c */
-struct fabric_user *fabric_user_get(void);
+struct fabric_user *fabric_user_get(const kuid_t *behalf);
 void fabric_user_put(struct fabric_user *user);
 int fabric_user_charge(struct fabric_user *user, u64 bytes);
 void fabric_user_uncharge(struct fabric_user *user, u64 bytes);
@@ -452,7 +452,10 @@ struct fabric_handle {
 	struct drm_fabric_event events[FABRIC_HANDLE_EVENTS + 2]; /* the end, and back again */
 };
 
-int fabric_handle_open(struct drm_fabric_open_devmem *args, void __user *argp);
+struct file *fabric_handle_open(int render_fd, const char *region, const kuid_t *behalf,
+				u64 *ret_id);
+int fabric_handle_install(struct file *file, s32 *ret_fd, const void *args, size_t size,
+			  void __user *argp);
 void fabric_handle_put(struct fabric_handle *handle);
 int fabric_handle_charge(struct fabric_handle *handle, u64 bytes);
 void fabric_handle_uncharge(struct fabric_handle *handle, u64 bytes);

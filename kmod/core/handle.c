@@ -497,14 +497,15 @@ static struct drm_fabric_region *fabric_region_find(struct drm_fabric_device *fd
 }
 
 /* A handle on @region, and the region's pagemap. fabric_device_begin_use() has been called. */
-static struct file *fabric_handle_new(struct drm_fabric_region *region, u64 *ret_id)
+static struct file *fabric_handle_new(struct drm_fabric_region *region, const kuid_t *behalf,
+				      u64 *ret_id)
 {
 	struct fabric_handle *handle;
 	struct fabric_user *user;
 	struct file *file;
 	int err;
 
-	user = fabric_user_get();
+	user = fabric_user_get(behalf);
 	if (IS_ERR(user))
 		return ERR_CAST(user);
 	handle = kzalloc_obj(*handle, GFP_KERNEL_ACCOUNT);
@@ -548,7 +549,7 @@ static struct file *fabric_handle_new(struct drm_fabric_region *region, u64 *ret
 }
 
 static struct file *fabric_handle_new_on(struct drm_fabric_device *fdev, const char *name,
-					 u64 *ret_id)
+					 const kuid_t *behalf, u64 *ret_id)
 {
 	struct drm_fabric_region *region;
 	struct file *file;
@@ -558,33 +559,50 @@ static struct file *fabric_handle_new_on(struct drm_fabric_device *fdev, const c
 	if (err)
 		return ERR_PTR(err);
 	region = fabric_region_find(fdev, name);
-	file = region ? fabric_handle_new(region, ret_id) : ERR_PTR(-ENOENT);
+	file = region ? fabric_handle_new(region, behalf, ret_id) : ERR_PTR(-ENOENT);
 	fabric_device_end_use(fdev);
 	return file;
 }
 
-int fabric_handle_open(struct drm_fabric_open_devmem *args, void __user *argp)
+/**
+ * fabric_handle_open() - make a handle
+ * @render_fd: a render node of the device
+ * @region: name of the region
+ * @behalf: for whom, see fabric_user_get()
+ * @ret_id: (out) its number
+ *
+ * Return: its file, for fabric_handle_install(), or what OPEN_DEVMEM says.
+ */
+struct file *fabric_handle_open(int render_fd, const char *region, const kuid_t *behalf,
+				u64 *ret_id)
 {
-	struct file *render __free(fput) = fget(args->render_fd);
+	struct file *render __free(fput) = fget(render_fd);
 	struct drm_fabric_device *fdev;
 	struct file *file;
-	int fd;
 
 	if (!render)
-		return -EBADF;
+		return ERR_PTR(-EBADF);
 	fdev = fabric_device_by_file(render);
 	if (!fdev)
-		return -EINVAL;
-	file = fabric_handle_new_on(fdev, args->region, &args->id);
+		return ERR_PTR(-EINVAL);
+	file = fabric_handle_new_on(fdev, region, behalf, ret_id);
 	put_device(&fdev->dev);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
+	return file;
+}
 
-	fd = get_unused_fd_flags(O_CLOEXEC);
+/*
+ * Give a handle's file to the caller, and tell: *@ret_fd is in @args, which go to @argp. Puts the
+ * file if that fails.
+ */
+int fabric_handle_install(struct file *file, s32 *ret_fd, const void *args, size_t size,
+			  void __user *argp)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
 	if (fd < 0)
 		goto put_file;
-	args->fd = fd;
-	if (copy_to_user(argp, args, sizeof(*args))) {
+	*ret_fd = fd;
+	if (copy_to_user(argp, args, size)) {
 		put_unused_fd(fd);
 		fd = -EFAULT;
 		goto put_file;

@@ -108,6 +108,7 @@ static int fabric_query(void __user *argp)
 static int fabric_open_devmem(void __user *argp)
 {
 	struct drm_fabric_open_devmem args;
+	struct file *file;
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
@@ -116,7 +117,10 @@ static int fabric_open_devmem(void __user *argp)
 	if (!fabric_name_ok(args.region, sizeof(args.region)))
 		return -EINVAL;
 
-	return fabric_handle_open(&args, argp);
+	file = fabric_handle_open(args.render_fd, args.region, NULL, &args.id);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	return fabric_handle_install(file, &args.fd, &args, sizeof(args), argp);
 }
 
 static long fabric_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -3,7 +3,8 @@
  * What one uid may have: handles, and bytes placed through them.
  *
  * There is one entry for each uid that has handles. A handle holds the entry of whoever opened it,
- * also in other hands: who passes handles on answers for them. An entry counts handles for as long
+ * also in other hands: who passes handles on answers for them, but for an administrator who says
+ * for whom they are. An entry counts handles for as long
  * as they take memory, which may be after they were closed: pages placed through them keep them.
  */
 #include <linux/capability.h>
@@ -37,14 +38,15 @@ static bool fabric_user_is_exempt(void)
 }
 
 /**
- * fabric_user_get() - count a new handle of the caller's uid
+ * fabric_user_get() - count a new handle
+ * @behalf: the uid that it is for, whose limit holds whoever the caller is; NULL: the caller's
  *
  * Return: the uid's entry, for fabric_user_put(); -EDQUOT, -ENOMEM.
  */
-struct fabric_user *fabric_user_get(void)
+struct fabric_user *fabric_user_get(const kuid_t *behalf)
 {
 	unsigned int max = READ_ONCE(max_handles_per_uid);
-	kuid_t uid = current_uid();
+	kuid_t uid = behalf ? *behalf : current_uid();
 	struct fabric_user *user;
 	int err;
 
@@ -60,7 +62,7 @@ struct fabric_user *fabric_user_get(void)
 			kfree(user);
 			return ERR_PTR(err);
 		}
-	} else if (max && user->n_handles >= max && !fabric_user_is_exempt()) {
+	} else if (max && user->n_handles >= max && (behalf || !fabric_user_is_exempt())) {
 		return ERR_PTR(-EDQUOT);
 	}
 	user->n_handles++;

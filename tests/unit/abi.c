@@ -18,6 +18,12 @@ AT(drm_fabric_open_devmem, render_fd, 4);
 AT(drm_fabric_open_devmem, region, 8);
 AT(drm_fabric_open_devmem, fd, 24);
 AT(drm_fabric_open_devmem, id, 32);
+SIZE(drm_fabric_admin_open_devmem, 40);
+AT(drm_fabric_admin_open_devmem, render_fd, 4);
+AT(drm_fabric_admin_open_devmem, region, 8);
+AT(drm_fabric_admin_open_devmem, uid, 24);
+AT(drm_fabric_admin_open_devmem, fd, 28);
+AT(drm_fabric_admin_open_devmem, id, 32);
 
 SIZE(drm_fabric_devmem_info, 96);
 AT(drm_fabric_devmem_info, device, 8);
@@ -66,3 +72,4 @@ _Static_assert(DRM_FABRIC_ADMIN_CANCEL == 0xc038fa21, "CANCEL");
 _Static_assert(DRM_FABRIC_ADMIN_EVICT == 0xc038fa22, "EVICT");
 _Static_assert(DRM_FABRIC_ADMIN_UNBIND == 0xc038fa23, "UNBIND");
 _Static_assert(DRM_FABRIC_ADMIN_ABANDON == 0xc038fa24, "ABANDON");
+_Static_assert(DRM_FABRIC_ADMIN_OPEN_DEVMEM == 0xc028fa26, "ADMIN_OPEN_DEVMEM");

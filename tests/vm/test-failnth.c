@@ -94,6 +94,16 @@ static int call_open_devmem(struct context *c)
 	return 0;
 }
 
+static int call_admin_open_devmem(struct context *c)
+{
+	struct drm_fabric_admin_open_devmem args = { .render_fd = c->gpu->render_fd, .region = "vram0", .uid = 65534 };
+
+	if (ioctl(c->admin_fd, DRM_FABRIC_ADMIN_OPEN_DEVMEM, &args))
+		return -errno;
+	c->gpu->devmem_fd = args.fd;
+	return 0;
+}
+
 static int call_info(struct context *c)
 {
 	struct drm_fabric_devmem_info args = {};
@@ -230,6 +240,7 @@ static int call_touch(struct context *c)
 static const struct path paths[] = {
 	{ "QUERY", nothing, call_query, nothing },
 	{ "OPEN_DEVMEM", open_render, call_open_devmem, close_render },
+	{ "ADMIN_OPEN_DEVMEM", open_render, call_admin_open_devmem, close_render },
 	{ "INFO", with_handle, call_info, without_handle },
 	{ "REACH", with_handle, call_reach, without_handle },
 	{ "POPULATE", with_handle, call_populate, without_handle },

@@ -50,6 +50,7 @@ union arguments {
 	struct drm_fabric_devmem_residency residency;
 	struct drm_fabric_devmem_reach reach;
 	struct drm_fabric_admin_device admin;
+	struct drm_fabric_admin_open_devmem admin_open;
 	struct drm_softgpu_info sg_info;
 	struct drm_softgpu_vm_create vm_create;
 	struct drm_softgpu_exec exec;
@@ -139,6 +140,13 @@ static bool cancel_malformed(const void *args)
 	return evict_malformed(args) || ((const struct drm_fabric_admin_device *)args)->timeout_ms;
 }
 
+static bool admin_open_malformed(const void *args)
+{
+	const struct drm_fabric_admin_open_devmem *a = args;
+
+	return a->flags || a->uid == (uid_t)-1 || bad_name(a->region, sizeof(a->region));
+}
+
 static bool sg_info_malformed(const void *args)
 {
 	return ((const struct drm_softgpu_info *)args)->flags;
@@ -180,6 +188,7 @@ static const struct call calls[] = {
 	CALL(DRM_FABRIC_ADMIN_EVICT, TARGET_ADMIN, struct drm_fabric_admin_device, evict_malformed),
 	CALL(DRM_FABRIC_ADMIN_ABANDON, TARGET_ADMIN, struct drm_fabric_admin_device, cancel_malformed),
 	CALL(DRM_FABRIC_ADMIN_UNBIND, TARGET_ADMIN, struct drm_fabric_admin_device, evict_malformed),
+	CALL(DRM_FABRIC_ADMIN_OPEN_DEVMEM, TARGET_ADMIN, struct drm_fabric_admin_open_devmem, admin_open_malformed),
 	CALL(DRM_IOCTL_SOFTGPU_INFO, TARGET_RENDER, struct drm_softgpu_info, sg_info_malformed),
 	CALL(DRM_IOCTL_SOFTGPU_VM_CREATE, TARGET_RENDER, struct drm_softgpu_vm_create, vm_create_malformed),
 	CALL(DRM_IOCTL_SOFTGPU_EXEC, TARGET_RENDER, struct drm_softgpu_exec, exec_malformed),
@@ -281,7 +290,12 @@ static void random_arguments(struct victim *v, const struct call *call, union ar
 			args->open.render_fd = v->gpu->render_fd;
 			memcpy(args->open.region, "vram0", 6);
 		}
-		if (call->target == TARGET_ADMIN && test_random(random) % 2) {
+		if (call->cmd == DRM_FABRIC_ADMIN_OPEN_DEVMEM) {
+			if (test_random(random) % 2) {
+				args->admin_open.render_fd = v->gpu->render_fd;
+				memcpy(args->admin_open.region, "vram0", 6);
+			}
+		} else if (call->target == TARGET_ADMIN && test_random(random) % 2) {
 			memset(args, 0, sizeof(*args));
 			snprintf(args->admin.device, sizeof(args->admin.device), "%s", v->gpu->name);
 			args->admin.device[test_random(random) % 32] = (char)test_random(random);

@@ -2,14 +2,20 @@
 /* Limits of a uid: how many handles, how many bytes; and who is not bound by them. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <fabricmap.h>
 
 #include "gpu.h"
 
@@ -227,6 +233,124 @@ START_TEST(closed_handles_with_memory_count)
 }
 END_TEST
 
+static int admin_fd;
+static int handles_for_them[3];
+
+/* A handle that root opens for @uid. Returns the fd, or -errno. */
+static int open_for(struct gpu *gpu, unsigned int uid)
+{
+	struct drm_fabric_admin_open_devmem args = { .render_fd = gpu->render_fd, .region = "vram0", .uid = uid };
+
+	return ioctl(admin_fd, DRM_FABRIC_ADMIN_OPEN_DEVMEM, &args) ? -errno : args.fd;
+}
+
+static void theirs_are_used_up(struct gpu *gpu)
+{
+	ck_assert_int_eq(more(gpu), -EDQUOT);
+	ck_assert(open("/dev/drm_fabric_admin", O_RDWR | O_CLOEXEC) < 0 && errno == EACCES);
+}
+
+static void one_of_theirs_is_left(struct gpu *gpu)
+{
+	ck_assert_int_ge(more(gpu), 0);
+	ck_assert_int_eq(more(gpu), -EDQUOT);
+}
+
+/* Through the handle that somebody opened for us: it is the same account. */
+static void bytes_are_theirs(struct gpu *gpu)
+{
+	struct gpu given = { .render_fd = gpu->render_fd, .devmem_fd = handles_for_them[0] };
+	char *a = map_memory(SIZE, false), *b = map_memory(SIZE, false);
+
+	memset(a, 1, SIZE);
+	memset(b, 1, SIZE);
+	ck_assert_uint_eq(populate(&given, a, SIZE).moved_bytes, BYTES);
+	gpu_open_devmem(gpu);
+	ck_assert_uint_eq(populate(gpu, b, SIZE).refused_bytes[DRM_FABRIC_REFUSED_LIMIT], SIZE);
+}
+
+/* proves: what an administrator opens for somebody is on that one's account, and on nobody else's */
+START_TEST(opened_for_others)
+{
+	struct gpu *gpu = gpu_open(0);
+
+	admin_fd = open("/dev/drm_fabric_admin", O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(admin_fd, 0);
+	set_limit("max_handles_per_uid", 3);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_ge(handles_for_them[i] = open_for(gpu, STRANGER), 0);
+	/* Root may have more, but not for him. */
+	ck_assert_int_eq(open_for(gpu, STRANGER), -EDQUOT);
+	four_handles(gpu);
+	as_user(STRANGER, false, gpu, theirs_are_used_up);
+	as_user(OTHER, false, gpu, three_handles);
+	ck_assert_int_eq(open_for(gpu, (unsigned int)-1), -EINVAL);
+	close(handles_for_them[2]);
+	as_user(STRANGER, false, gpu, one_of_theirs_is_left);
+	set_limit("max_handles_per_uid", 0);
+	ck_assert_int_ge(handles_for_them[2] = open_for(gpu, STRANGER), 0);
+	set_limit("max_bytes_per_uid", BYTES);
+	as_user(STRANGER, false, gpu, bytes_are_theirs);
+	close(admin_fd);
+	gpu_close(gpu);
+}
+END_TEST
+
+#define SOCKET "/tmp/fabricd-limits"
+
+/* One device with its handle. Returns what the daemon says; the handle stays open. */
+static int place_one(void)
+{
+	struct fabricmap_placement *placement = NULL;
+	struct fabricmap_client *client = NULL;
+	int r;
+
+	ck_assert_int_eq(fabricmap_client_connect(SOCKET, &client), 0);
+	r = fabricmap_client_place(client, 1, 0, FABRICMAP_PLACE_HANDLES, NULL, 0, &placement);
+	if (r)
+		note("the daemon: %s", fabricmap_client_error(client));
+	else
+		ck_assert_int_ge(fabricmap_placement_take_fd(placement, 0), 0);
+	fabricmap_placement_free(placement);
+	fabricmap_client_free(client);
+	return r;
+}
+
+static void three_placements(struct gpu *gpu)
+{
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(place_one(), 0);
+	ck_assert_int_lt(place_one(), 0);
+	ck_assert_int_eq(more(gpu), -EDQUOT);
+}
+
+/* proves: handles that the daemon opens are on the account of its client: one cannot use up another's */
+START_TEST(opened_by_the_daemon)
+{
+	struct gpu *gpu = gpu_open(0);
+	uint64_t end = now_ms() + 10000;
+	pid_t pid;
+
+	ck_assert_int_eq(shell("chmod 666 /dev/dri/renderD*"), 0);
+	set_limit("max_handles_per_uid", 3);
+	unlink(SOCKET);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		execlp("fabricd", "fabricd", "--socket", SOCKET, "--admin-socket", SOCKET "-admin", NULL);
+		_exit(127);
+	}
+	while (access(SOCKET, F_OK) && now_ms() < end)
+		sleep_ms(10);
+	ck_assert(!chmod(SOCKET, 0666));
+	as_user(STRANGER, false, gpu, three_placements);
+	as_user(OTHER, false, gpu, three_placements);
+	ck_assert(!kill(pid, SIGTERM));
+	wait_child(pid);
+	gpu_close(gpu);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("limits");
@@ -239,6 +363,8 @@ int main(void)
 	tcase_add_test(tcase, handles);
 	tcase_add_test(tcase, bytes);
 	tcase_add_test(tcase, closed_handles_with_memory_count);
+	tcase_add_test(tcase, opened_for_others);
+	tcase_add_test(tcase, opened_by_the_daemon);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
 }

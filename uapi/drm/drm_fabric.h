@@ -349,6 +349,30 @@ struct drm_fabric_admin_device {
 	__u64 dead_bytes;
 };
 
+/**
+ * struct drm_fabric_admin_open_devmem - open a handle for somebody else
+ * @flags: (in) must be 0; the fd is always close-on-exec
+ * @render_fd: (in) as in struct drm_fabric_open_devmem: the caller vouches that @uid may render there
+ * @region: (in) name of the region, NUL terminated, zero padded
+ * @uid: (in) for whom, in the caller's user namespace: the handle counts, and what is placed through
+ * it, as if @uid had opened it
+ * @fd: (out) the devmem fd, to be passed on
+ * @id: (out) the handle's number
+ *
+ * For a service that opens handles for its clients and would otherwise use up its own limits for all
+ * of them. The limits of @uid hold whoever the caller is.
+ *
+ * Errors: those of OPEN_DEVMEM, of which -EDQUOT is @uid's; -EINVAL also if @uid is nobody's here.
+ */
+struct drm_fabric_admin_open_devmem {
+	__u32 flags;
+	__s32 render_fd;
+	char region[DRM_FABRIC_REGION_NAME_SIZE];
+	__u32 uid;
+	__s32 fd;
+	__u64 id;
+};
+
 #define DRM_FABRIC_IOCTL_BASE	0xFA
 
 /* /dev/drm_fabric */
@@ -368,6 +392,7 @@ struct drm_fabric_admin_device {
 #define DRM_FABRIC_ADMIN_EVICT		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x22, struct drm_fabric_admin_device)
 #define DRM_FABRIC_ADMIN_UNBIND		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x23, struct drm_fabric_admin_device)
 #define DRM_FABRIC_ADMIN_ABANDON	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x24, struct drm_fabric_admin_device)
+#define DRM_FABRIC_ADMIN_OPEN_DEVMEM	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x26, struct drm_fabric_admin_open_devmem)
 
 #if defined(__cplusplus)
 }
