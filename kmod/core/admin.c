@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * /dev/drm_fabric_admin: take a device away and give it back, and open handles for others. Who may
- * open it may administer; what is done to a device is in sysfs, too, for root.
+ * /dev/drm_fabric_admin: take a device away and give it back, take a grant back, and open handles
+ * for others. Who may open it may administer; the acts on devices are in sysfs for root, too.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -10,6 +10,7 @@
 #include <linux/uidgid.h>
 
 #include "fabric.h"
+#include "grant.h"
 
 static bool evict_over(struct drm_fabric_device *fdev)
 {
@@ -90,6 +91,8 @@ static long fabric_admin_ioctl(struct file *file, unsigned int cmd, unsigned lon
 	int err;
 
 	switch (cmd) {
+	case DRM_FABRIC_ADMIN_REVOKE:
+		return fabric_grant_revoke(NULL, argp);
 	case DRM_FABRIC_ADMIN_DRAIN:
 	case DRM_FABRIC_ADMIN_CANCEL:
 	case DRM_FABRIC_ADMIN_EVICT:

@@ -9,12 +9,13 @@
  * has just gone), so it needs no lock.
  *
  * An allocation is freed in a worker: its last reference may go under a page-table lock, and an
- * mm must not.
+ * mm must not. That is after a grace period: until then, whoever found a page of it under RCU may
+ * look at its handle and its account, too.
  */
 #include <linux/mm.h>
-#include <linux/sched/mm.h>
 
 #include "fabric.h"
+#include "mm.h"
 
 static LLIST_HEAD(free_list);
 
@@ -24,20 +25,27 @@ static void fabric_alloc_free_work(struct work_struct *work)
 	struct fabric_alloc *alloc, *next;
 
 	llist_for_each_entry_safe(alloc, next, node, free_node) {
-		mmdrop(alloc->devmem.mm);
+		fabric_account_put(alloc->account);
 		fabric_handle_put(alloc->handle);
-		kfree_rcu(alloc, rcu);
+		kfree(alloc);
 	}
 }
 
 static DECLARE_WORK(free_work, fabric_alloc_free_work);
 
+static void fabric_alloc_free_rcu(struct rcu_head *rcu)
+{
+	struct fabric_alloc *alloc = container_of(rcu, struct fabric_alloc, rcu);
+
+	llist_add(&alloc->free_node, &free_list);
+	queue_work(fabric_wq, &free_work);
+}
+
 static void fabric_alloc_last_put(struct kref *ref)
 {
 	struct fabric_alloc *alloc = container_of(ref, struct fabric_alloc, ref);
 
-	llist_add(&alloc->free_node, &free_list);
-	queue_work(fabric_wq, &free_work);
+	call_rcu(&alloc->rcu, fabric_alloc_free_rcu);
 }
 
 void fabric_alloc_put(struct fabric_alloc *alloc)
@@ -45,9 +53,12 @@ void fabric_alloc_put(struct fabric_alloc *alloc)
 	kref_put(&alloc->ref, fabric_alloc_last_put);
 }
 
-/* Holds @handle and @mm. @start: where in @mm the piece begins. */
-struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabric_pagemap *pm,
-				      struct mm_struct *mm, unsigned long start)
+/*
+ * Holds @handle and @account, which is in the handle's region and keeps its mm_struct. @start:
+ * where in that the piece begins.
+ */
+struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabric_account *account,
+				      struct fabric_pagemap *pm, unsigned long start)
 {
 	struct fabric_alloc *alloc;
 
@@ -59,8 +70,9 @@ struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabri
 	alloc->start = start;
 	kref_get(&handle->ref);
 	alloc->handle = handle;
-	mmgrab(mm);
-	alloc->devmem.mm = mm;
+	kref_get(&account->ref);
+	alloc->account = account;
+	alloc->devmem.mm = account->fmm->notifier.mm;
 	return alloc;
 }
 
@@ -68,16 +80,21 @@ struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabri
  * Give @n pages from @index on back to the driver. They are in nobody's hands. Any context, under
  * RCU: dead pages outlive their device, and with the last one goes what holds it.
  */
-static void fabric_pages_give_back(struct fabric_pagemap *pm, unsigned long index, unsigned long n)
+static void fabric_pages_give_back(struct fabric_alloc *alloc, unsigned long index, unsigned long n)
 {
+	struct fabric_pagemap *pm = alloc->pm;
 	struct drm_fabric_region *region = pm->region;
+	unsigned long n_dead = 0;
 	bool last;
 
 	for (unsigned long i = 0; i < n && atomic64_read(&region->n_dead); i++)
-		if (test_and_clear_bit(index + i, pm->dead))
-			atomic64_dec(&region->n_dead);
+		n_dead += test_and_clear_bit(index + i, pm->dead);
+	atomic64_sub(n_dead, &region->n_dead);
 	if (!READ_ONCE(region->fdev->gone))
 		region->fdev->ops->free(region, (u64)index << PAGE_SHIFT, (u64)n << PAGE_SHIFT);
+	/* Now: a promise is kept with bytes that the driver has. */
+	fabric_uncharge(alloc->handle, alloc->account, (u64)n << PAGE_SHIFT,
+			(u64)n_dead << PAGE_SHIFT);
 	last = atomic64_sub_and_test(n, &pm->n_pages);
 	/* Afterwards the device may leave. */
 	atomic64_sub(n, &region->n_pages);
@@ -95,12 +112,12 @@ static int fabric_alloc_extent(struct fabric_alloc *alloc, unsigned long n_pages
 
 	if (alloc->n_extents == FABRIC_MAX_EXTENTS)
 		return -ENOSPC;
-	err = fabric_handle_charge(alloc->handle, (u64)n_pages << PAGE_SHIFT);
+	err = fabric_charge(alloc->handle, alloc->account, (u64)n_pages << PAGE_SHIFT);
 	if (err)
 		return err;
 	err = region->fdev->ops->alloc(region, (u64)n_pages << PAGE_SHIFT, &offset);
 	if (err) {
-		fabric_handle_uncharge(alloc->handle, (u64)n_pages << PAGE_SHIFT);
+		fabric_uncharge(alloc->handle, alloc->account, (u64)n_pages << PAGE_SHIFT, 0);
 		return err;
 	}
 	index = offset >> PAGE_SHIFT;
@@ -155,9 +172,8 @@ void fabric_alloc_release(struct drm_pagemap_devmem *devmem)
 			if (READ_ONCE(pm->pages[index]) != alloc)
 				continue;
 			WRITE_ONCE(pm->pages[index], NULL);
-			fabric_handle_uncharge(alloc->handle, PAGE_SIZE);
 			atomic_long_inc(&alloc->n_freed);
-			fabric_pages_give_back(pm, index, 1);
+			fabric_pages_give_back(alloc, index, 1);
 		}
 	}
 	fabric_alloc_put(alloc);
@@ -179,9 +195,8 @@ void fabric_folio_free(struct folio *folio)
 	for (unsigned long i = 0; i < n; i++)
 		WRITE_ONCE(pm->pages[index + i], NULL);
 	atomic_long_add(n, &alloc->n_freed);
-	fabric_handle_uncharge(alloc->handle, (u64)n << PAGE_SHIFT);
 	drm_pagemap_pagemap_ops_get()->folio_free(folio);
-	fabric_pages_give_back(pm, index, n);
+	fabric_pages_give_back(alloc, index, n);
 }
 
 /*
@@ -192,10 +207,15 @@ void fabric_folio_kill(struct folio *folio, bool abandoned)
 {
 	struct fabric_pagemap *pm = container_of(folio->pgmap, struct fabric_pagemap, pgmap);
 	unsigned long index = fabric_page_index(pm, folio_page(folio, 0)), n = 0;
+	struct fabric_alloc *alloc;
 
 	for (unsigned long i = 0; i < folio_nr_pages(folio); i++)
 		n += !test_and_set_bit(index + i, pm->dead);
+	if (!n)
+		return;
+	/* The folio is not free: its allocation stays. */
+	alloc = READ_ONCE(pm->pages[index]);
+	fabric_charge_dead(alloc->handle, alloc->account, (u64)n << PAGE_SHIFT);
 	atomic64_add(n, &pm->region->n_dead);
-	if (n)
-		fabric_handles_lost(pm->region, (u64)n << PAGE_SHIFT, abandoned);
+	fabric_handles_lost(pm->region, (u64)n << PAGE_SHIFT, abandoned);
 }

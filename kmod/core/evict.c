@@ -28,22 +28,7 @@
 #include <linux/swap.h>
 
 #include "compat.h"
-#include "fabric.h"
-
-#define WINDOW_PAGES (PMD_SIZE >> PAGE_SHIFT)
-
-struct evict_window {
-	unsigned long src[PMD_SIZE >> PAGE_SHIFT];
-	unsigned long dst[PMD_SIZE >> PAGE_SHIFT];
-	struct drm_fabric_copy list[PMD_SIZE >> PAGE_SHIFT];
-	unsigned int list_at[PMD_SIZE >> PAGE_SHIFT]; /* whose piece of work that is */
-	unsigned long n_pages;
-	struct drm_fabric_device *fdev;
-	unsigned int nr; /* the eviction that decided what follows */
-	bool patient; /* what finds a process busy with its mappings lives, also if it is abandoned */
-	bool bury; /* what cannot be copied dies */
-	bool abandoned; /* what finds no memory dies */
-};
+#include "evict.h"
 
 /*
  * A device that somebody takes away at leisure is no reason for the OOM killer to visit somebody
@@ -71,13 +56,6 @@ static void evict_drop(unsigned long *dst)
 	folio_put(folio);
 	*dst = 0;
 }
-
-/* Where a folio is mapped. */
-struct evict_place {
-	struct mm_struct *mm;
-	unsigned long address; /* of the folio's first page, whether or not that is still mapped */
-	unsigned long mapping; /* folio->mapping: of the anon_vma that a VMA of @mm is in */
-};
 
 /* Does @vma have room for @folio where reverse mapping looks for it? */
 static bool evict_place_in(struct folio *folio, struct vm_area_struct *vma,
@@ -141,7 +119,7 @@ static bool evict_find_place(struct page *page, struct mm_struct *mm, struct evi
 	return found;
 }
 
-static void evict_unlock_place(const struct evict_place *place)
+void evict_unlock_place(const struct evict_place *place)
 {
 	mmap_read_unlock(place->mm);
 	mmput_async(place->mm);
@@ -151,7 +129,7 @@ static void evict_unlock_place(const struct evict_place *place)
  * Lock a process that maps the folio of @page. False: nobody does, or not now; *@busy: it is the
  * process that does not let us.
  */
-static bool evict_lock_place(struct page *page, struct evict_place *place, bool *busy)
+bool evict_lock_place(struct page *page, struct evict_place *place, bool *busy)
 {
 	*busy = false;
 	if (!evict_find_place(page, NULL, place))
@@ -172,7 +150,7 @@ static bool evict_lock_place(struct page *page, struct evict_place *place, bool 
  * Split the large folio that is mapped at @place, so that it can go home in small pages. Any part
  * that is mapped will do.
  */
-static void evict_split(const struct evict_place *place, struct evict_window *w)
+void evict_split(const struct evict_place *place, struct evict_window *w)
 {
 	struct migrate_vma migrate = {
 		.src = w->src,
@@ -352,8 +330,8 @@ static enum fabric_blocked evict_move(struct fabric_pagemap *pm, struct evict_wi
 }
 
 /* Where @alloc placed page @index, and how many of its pages from there on lie side by side. */
-static unsigned long evict_placed_at(const struct fabric_alloc *alloc, unsigned long index,
-				     unsigned long *ret_n)
+unsigned long evict_placed_at(const struct fabric_alloc *alloc, unsigned long index,
+			      unsigned long *ret_n)
 {
 	unsigned long address = alloc->start;
 
@@ -370,6 +348,49 @@ static unsigned long evict_placed_at(const struct fabric_alloc *alloc, unsigned 
 	return 0;
 }
 
+/* Does the evictor want this page, which is locked and not free? */
+static bool evict_wants(struct fabric_pagemap *pm, const struct evict_window *w, struct page *page)
+{
+	/* Holes are offered, too. */
+	if (!page || !is_device_private_page(page) || fabric_page_pagemap(page) != pm)
+		return false;
+	return !w->taken ||
+	       READ_ONCE(pm->pages[fabric_page_index(pm, page)])->handle->taken;
+}
+
+/*
+ * What the evictor wants of [start, end), by address: no more than a window, and inside @vma, whose
+ * mm is locked. *@ret_moved: how many pages have come home.
+ */
+enum fabric_blocked evict_move_mapped(struct fabric_pagemap *pm, struct evict_window *w,
+				      struct vm_area_struct *vma, unsigned long start,
+				      unsigned long end, unsigned long *ret_moved)
+{
+	struct migrate_vma migrate = {
+		.vma = vma,
+		.start = start,
+		.end = end,
+		.src = w->src,
+		.dst = w->dst,
+		.pgmap_owner = fabric_owner(),
+		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE | MIGRATE_VMA_SELECT_COMPOUND,
+	};
+	enum fabric_blocked blocked;
+
+	*ret_moved = 0;
+	w->n_pages = (end - start) >> PAGE_SHIFT;
+	if (migrate_vma_setup(&migrate) || !migrate.cpages)
+		return FABRIC_BLOCKED_BUSY;
+	for (unsigned long i = 0; i < w->n_pages; i++)
+		if (!evict_wants(pm, w, migrate_pfn_to_page(w->src[i])))
+			w->src[i] &= ~MIGRATE_PFN_MIGRATE;
+	blocked = evict_transfer(pm, w);
+	migrate_vma_pages(&migrate);
+	*ret_moved = evict_count(pm, w);
+	migrate_vma_finalize(&migrate);
+	return blocked;
+}
+
 /*
  * As many of the pages [first, end) as @alloc has placed side by side, by their address in @mm,
  * whose lock is held. What is there and is not theirs stays. True: all of them have moved.
@@ -378,36 +399,16 @@ static bool evict_move_by_address(struct fabric_pagemap *pm, struct evict_window
 				  unsigned long first, unsigned long end,
 				  const struct fabric_alloc *alloc, struct mm_struct *mm)
 {
-	struct migrate_vma migrate = {
-		.src = w->src,
-		.dst = w->dst,
-		.pgmap_owner = fabric_owner(),
-		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE | MIGRATE_VMA_SELECT_COMPOUND,
-	};
-	unsigned long n = 0, moved;
+	unsigned long n = 0, size = (end - first) << PAGE_SHIFT, start, moved;
+	struct vm_area_struct *vma;
 
-	migrate.start = evict_placed_at(alloc, first, &n);
+	start = evict_placed_at(alloc, first, &n);
 	if (n < end - first)
 		return false;
-	migrate.end = migrate.start + ((end - first) << PAGE_SHIFT);
-	migrate.vma = find_vma(mm, migrate.start);
-	if (!migrate.vma || migrate.vma->vm_start > migrate.start ||
-	    migrate.vma->vm_end < migrate.end)
+	vma = find_vma(mm, start);
+	if (!vma || vma->vm_start > start || vma->vm_end < start + size)
 		return false;
-	w->n_pages = end - first;
-	if (migrate_vma_setup(&migrate) || !migrate.cpages)
-		return false;
-	for (unsigned long i = 0; i < w->n_pages; i++) {
-		struct page *page = migrate_pfn_to_page(w->src[i]);
-
-		/* Holes are offered, too. */
-		if (!page || !is_device_private_page(page) || fabric_page_pagemap(page) != pm)
-			w->src[i] &= ~MIGRATE_PFN_MIGRATE;
-	}
-	evict_transfer(pm, w);
-	migrate_vma_pages(&migrate);
-	moved = evict_count(pm, w);
-	migrate_vma_finalize(&migrate);
+	evict_move_mapped(pm, w, vma, start, start + size, &moved);
 	return moved == end - first;
 }
 
@@ -429,7 +430,7 @@ static void evict_kill(struct evict_window *w, struct page *page)
 	folio_put(folio);
 }
 
-/* The first page from @page on, before @end, that is in another anon_vma, or free. */
+/* The first page from @index on, before @end, that is in another anon_vma, or free. */
 static unsigned long evict_place_end(struct fabric_pagemap *pm, unsigned long index,
 				     unsigned long end, const struct evict_place *place)
 {
@@ -445,8 +446,8 @@ static unsigned long evict_place_end(struct fabric_pagemap *pm, unsigned long in
  * Pages [first, end) by their reverse mappings. Each as many as one process's lock is good for: the
  * device takes no page meanwhile, so what is in its anon_vma stays in that, or becomes free.
  */
-static enum fabric_blocked evict_move_mapped(struct fabric_pagemap *pm, struct evict_window *w,
-					     unsigned long first, unsigned long end)
+static enum fabric_blocked evict_move_by_rmap(struct fabric_pagemap *pm, struct evict_window *w,
+					      unsigned long first, unsigned long end)
 {
 	enum fabric_blocked blocked = FABRIC_BLOCKED_NONE, b;
 	struct evict_place place;
@@ -491,11 +492,11 @@ static enum fabric_blocked evict_run(struct fabric_pagemap *pm, struct evict_win
 		}
 		mmput_async(mm);
 	}
-	return moved ? FABRIC_BLOCKED_NONE : evict_move_mapped(pm, w, first, end);
+	return moved ? FABRIC_BLOCKED_NONE : evict_move_by_rmap(pm, w, first, end);
 }
 
 /* Whose page it is, counted; NULL if it is free. */
-static struct fabric_alloc *evict_owner(struct fabric_pagemap *pm, unsigned long index)
+struct fabric_alloc *evict_owner(struct fabric_pagemap *pm, unsigned long index)
 {
 	struct fabric_alloc *alloc;
 
@@ -556,6 +557,7 @@ static enum fabric_blocked evict_round(struct fabric_pagemap *pm, unsigned int n
 	w->fdev = region->fdev;
 	w->nr = nr;
 	w->patient = patient;
+	w->taken = false;
 	w->abandoned = READ_ONCE(region->fdev->abandoned);
 	w->bury = bury || w->abandoned;
 	for (unsigned long first = 0; first < n_pages; first += WINDOW_PAGES) {
@@ -579,7 +581,8 @@ static enum fabric_blocked evict_round(struct fabric_pagemap *pm, unsigned int n
  * Return: true if there is nothing alive left in it. Otherwise it has waited a little, and
  * fdev->blocked says for what.
  */
-bool fabric_region_evict(struct drm_fabric_region *region, unsigned int nr, bool patient, bool bury)
+bool fabric_region_evict(struct drm_fabric_region *region, unsigned int nr, bool patient,
+			 bool bury)
 {
 	struct drm_fabric_device *fdev = region->fdev;
 	struct fabric_pagemap *pm;

@@ -22,6 +22,9 @@
 #include <linux/xarray.h>
 #include <uapi/drm/drm_fabric.h>
 
+#include "account.h"
+
+struct fabric_grant;
 struct fabric_handle;
 struct fabric_link;
 
@@ -128,6 +131,9 @@ struct drm_fabric_device {
  * @idle_work: takes @pm down when nothing has referred to it for @idle_timeout_ms
  * @reclaim_work: takes it down if nothing refers to it
  * @handles: open handles, under @handles_lock
+ * @ledger: whose the bytes are, and what is promised
+ * @recall_work: takes home what was placed through handles that were taken back
+ * @recall_delay_ms: how long that waits for what resists
  * @lost_bytes: that holders have not been told of: could not be copied, and abandoned
  * @lost_work: tells them
  */
@@ -155,6 +161,9 @@ struct drm_fabric_region {
 	struct work_struct reclaim_work;
 	spinlock_t handles_lock; /* see above */
 	struct list_head handles;
+	struct fabric_ledger ledger;
+	struct delayed_work recall_work;
+	unsigned int recall_delay_ms;
 	atomic64_t lost_bytes[2];
 	struct delayed_work lost_work;
 	struct rcu_head rcu;
@@ -195,17 +204,19 @@ struct fabric_pagemap {
  * @devmem: what drm_pagemap knows; its size is the granule in which a CPU touch brings pages
  * home, not ours
  * @handle: counted: through which it was placed
+ * @account: counted: for whom
  * @n_extents: number of @extents, each a block that the driver gave
  * @n_pages: pages in all extents
  * @n_freed: of these, pages given back
  *
- * Holds an mmgrab() of devmem.mm: after a fork pages may outlive the mm that placed them.
+ * The account keeps devmem.mm: after a fork pages may outlive the mm that placed them.
  */
 struct fabric_alloc {
 	struct drm_pagemap_devmem devmem;
 	struct kref ref;
 	struct fabric_pagemap *pm;
 	struct fabric_handle *handle;
+	struct fabric_account *account;
 	unsigned long start;
 	unsigned int n_extents;
 	unsigned long n_pages;
@@ -246,6 +257,7 @@ extern struct mutex fabric_registry;
 extern struct list_head fabric_devices;
 extern struct workqueue_struct *fabric_wq;
 extern struct workqueue_struct *fabric_evict_wq;
+bool fabric_is_fabric_file(struct file *file);
 extern const struct class fabric_class;
 extern const struct class fabric_group_class;
 u64 fabric_generation(void);
@@ -326,6 +338,7 @@ static inline u64 fabric_region_dead(struct drm_fabric_region *region)
 }
 
 /* region.c */
+struct drm_fabric_region *fabric_region_find(struct drm_fabric_device *fdev, const char *name);
 struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 					       const struct drm_fabric_region_desc *desc);
 void fabric_region_init_lock(struct drm_fabric_region *region);
@@ -367,8 +380,8 @@ void fabric_shrinker_exit(void);
 void fabric_shrinker_lockdep(void);
 
 /* alloc.c */
-struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabric_pagemap *pm,
-				      struct mm_struct *mm, unsigned long start);
+struct fabric_alloc *fabric_alloc_new(struct fabric_handle *handle, struct fabric_account *account,
+				      struct fabric_pagemap *pm, unsigned long start);
 void fabric_alloc_put(struct fabric_alloc *alloc);
 int fabric_alloc_populate(struct fabric_alloc *alloc, unsigned long npages, unsigned long *pfns);
 void fabric_alloc_release(struct drm_pagemap_devmem *devmem);
@@ -419,7 +432,8 @@ int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, un
 		unsigned long end, bool write);
 
 /* evict.c */
-bool fabric_region_evict(struct drm_fabric_region *region, unsigned int nr, bool patient, bool bury);
+bool fabric_region_evict(struct drm_fabric_region *region, unsigned int nr, bool patient,
+			 bool bury);
 
 /* vm.c */
 void fabric_vm_init_locks(struct drm_fabric_vm *vm);
@@ -429,19 +443,44 @@ void fabric_vms_revoke(struct drm_fabric_device *accessor, struct drm_fabric_reg
 /* user.c */
 struct fabric_user *fabric_user_get(const kuid_t *behalf);
 void fabric_user_put(struct fabric_user *user);
+kuid_t fabric_user_uid(const struct fabric_user *user);
 int fabric_user_charge(struct fabric_user *user, u64 bytes);
 void fabric_user_uncharge(struct fabric_user *user, u64 bytes);
 
 /* handle.c */
 #define FABRIC_HANDLE_EVENTS 8
 
+/**
+ * struct fabric_handle - a devmem fd
+ * @ref: the file, and each allocation placed through it
+ * @user: the uid that opened it
+ * @opener: the process that did, by its leader; counted
+ * @link: in the region's open handles
+ * @ledger_link: in the region's ledger, whose lock all of the next are under
+ * @open: the file is open
+ * @taken: its grant was revoked: nothing is charged to it any more
+ * @grant_id: 0: none
+ * @reserved_bytes: promised to it; 0: nothing, and then it has what nobody was promised
+ * @bytes: placed through it
+ * @dead_bytes: of these: their data is lost
+ * @grant: NULL: none; with @grant_link under grants_lock
+ */
 struct fabric_handle {
 	struct kref ref;
 	u64 id;
 	struct drm_fabric_region *region;
-	struct fabric_user *user; /* who opened it */
+	struct fabric_user *user;
+	struct pid *opener;
 	struct list_head link;
-	atomic64_t resident_bytes;
+	struct list_head ledger_link;
+	bool open;
+	bool taken;
+	u64 grant_id;
+	u64 reserved_bytes;
+	u64 bytes;
+	u64 dead_bytes;
+	struct fabric_grant *grant;
+	struct list_head grant_link;
 	struct list_head revoked_link;
 	char driver[32];
 	spinlock_t lock; /* events */
@@ -457,13 +496,28 @@ struct file *fabric_handle_open(int render_fd, const char *region, const kuid_t 
 int fabric_handle_install(struct file *file, s32 *ret_fd, const void *args, size_t size,
 			  void __user *argp);
 void fabric_handle_put(struct fabric_handle *handle);
-int fabric_handle_charge(struct fabric_handle *handle, u64 bytes);
-void fabric_handle_uncharge(struct fabric_handle *handle, u64 bytes);
+
+/* reserve.c */
+int fabric_reserve(struct fabric_handle *handle, u64 bytes, u64 *ret_available);
+void fabric_unreserve(struct fabric_handle *handle);
+bool fabric_region_hold(struct drm_fabric_region *region, u64 bytes);
+void fabric_region_unhold(struct drm_fabric_region *region, u64 bytes);
+
+/* holders.c */
+int fabric_holders_init(void);
+void fabric_holders_exit(void);
+long fabric_holders(void __user *argp);
+
+/* event.c */
 /* @event: type and what goes with it; the rest is filled in for each handle. */
 void fabric_handles_post(struct drm_fabric_region *region, const struct drm_fabric_event *event);
 void fabric_handles_init(struct drm_fabric_region *region);
 void fabric_handles_lost(struct drm_fabric_region *region, u64 bytes, bool abandoned);
 void fabric_handles_back(struct drm_fabric_device *fdev);
+
+/* reach.c */
+int fabric_reach(struct drm_fabric_device *accessor, struct drm_fabric_device *owner,
+		 struct drm_fabric_devmem_reach *args);
 
 /* power.c */
 extern unsigned int fabric_asleep;

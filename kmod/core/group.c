@@ -263,7 +263,7 @@ void fabric_groups_update(void)
 	lockdep_assert_held(&fabric_registry);
 	list_for_each_entry(group, &groups, link)
 		group->seen = false;
-	/* One device alone is no group. That takes no memory to say: the last to leave leaves none. */
+	/* One device is no group, and that takes no memory to say: the last leaves none. */
 	n = list_count_nodes(&fabric_devices);
 	if (n > 1 && !fabric_groups_work_out(n))
 		return;

@@ -31,8 +31,8 @@ struct fabric_measured {
  * @owner: not counted: goes after the links to it
  * @up: the accessor may use the owner's memory: what all decisions look at. Changes under
  * fabric_registry, read anywhere
- * @going: on its way down, and no longer @up: stays as it is until it is there, which fabric_registry
- * is not held for; written under that
+ * @going: on its way down, and no longer @up: stays as it is until it is there, which
+ * fabric_registry is not held for; written under that
  * @going_desc: what it will say then
  * @going_link: whoever takes it down has all such links on a list
  * @n_attached: regions of the owner that the accessor has a window on; under fabric_registry

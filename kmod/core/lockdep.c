@@ -41,6 +41,7 @@ static void fabric_lockdep_vm(struct lock_sample *s)
 	fs_reclaim_acquire(GFP_KERNEL);
 	scoped_guard(rwsem_write, &s->vm.svm.notifier_lock)
 		might_lock(&s->vm.gc_lock);
+	might_lock(&s->region.ledger.lock);
 	fs_reclaim_release(GFP_KERNEL);
 }
 
@@ -56,6 +57,7 @@ int fabric_lockdep_init(void)
 		return -ENOMEM;
 	fabric_device_init_locks(&s->fdev);
 	fabric_region_init_lock(&s->region);
+	fabric_ledger_init(&s->region.ledger);
 	fabric_vm_init_locks(&s->vm);
 	err = compat_gpusvm_init_lock(&s->vm.svm);
 	if (err)

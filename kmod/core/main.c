@@ -8,10 +8,11 @@
  * register devices with regions (device.c, region.c); the core compares them pair by pair
  * (link.c, measure.c, group.c), gives regions struct pages when somebody first wants to place
  * memory there (pagemap.c), moves memory in (migrate.c, alloc.c, copy.c), lets the CPU and the
- * evictor move it out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c).
- * Programs hold handles on regions (handle.c); administrators take devices away (admin.c,
- * state.c), and so does the machine when it goes to sleep (power.c). What is on the bus and has
- * not joined is listed (unmanaged.c).
+ * evictor move it out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c). It knows
+ * whose each byte is (account.c, holders.c, user.c). Programs hold handles on regions (handle.c,
+ * event.c), reserve bytes (reserve.c), and give handles to others until they take them back
+ * (grant.c, recall.c); administrators take devices away (admin.c, state.c), and so does the machine
+ * when it goes to sleep (power.c). What is on the bus and has not joined is listed (unmanaged.c).
  *
  * DOC: Locking
  *
@@ -21,10 +22,12 @@
 #include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
+#include <linux/mmu_notifier.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
 
 #include "fabric.h"
+#include "grant.h"
 
 /* The set of devices, and what follows from it: links and groups. */
 DEFINE_MUTEX(fabric_registry);
@@ -132,16 +135,41 @@ static long fabric_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return fabric_query(argp);
 	case DRM_FABRIC_IOCTL_OPEN_DEVMEM:
 		return fabric_open_devmem(argp);
+	case DRM_FABRIC_IOCTL_HOLDERS:
+		return fabric_holders(argp);
+	case DRM_FABRIC_IOCTL_REVOKE:
+		return fabric_grant_revoke(file, argp);
 	default:
 		return -ENOTTY;
 	}
 }
 
+static int fabric_open(struct inode *inode, struct file *file)
+{
+	/* Ours from here on: what was given through this file. */
+	file->private_data = NULL;
+	return 0;
+}
+
+static int fabric_release(struct inode *inode, struct file *file)
+{
+	fabric_giver_close(file);
+	return 0;
+}
+
 static const struct file_operations fabric_fops = {
 	.owner = THIS_MODULE,
+	.open = fabric_open,
+	.release = fabric_release,
 	.unlocked_ioctl = fabric_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
+
+/* Is it an open /dev/drm_fabric? */
+bool fabric_is_fabric_file(struct file *file)
+{
+	return file->f_op == &fabric_fops;
+}
 
 static struct miscdevice fabric_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
@@ -180,9 +208,12 @@ static int __init fabric_init(void)
 	err = fabric_unmanaged_init();
 	if (err)
 		goto unregister_group_class;
-	err = misc_register(&fabric_misc);
+	err = fabric_holders_init();
 	if (err)
 		goto unmanaged_exit;
+	err = misc_register(&fabric_misc);
+	if (err)
+		goto holders_exit;
 	err = misc_register(&fabric_admin_misc);
 	if (err)
 		goto deregister_misc;
@@ -195,6 +226,8 @@ deregister_admin_misc:
 	misc_deregister(&fabric_admin_misc);
 deregister_misc:
 	misc_deregister(&fabric_misc);
+holders_exit:
+	fabric_holders_exit();
 unmanaged_exit:
 	fabric_unmanaged_exit();
 unregister_group_class:
@@ -215,13 +248,16 @@ static void __exit fabric_exit(void)
 	fabric_power_exit();
 	misc_deregister(&fabric_admin_misc);
 	misc_deregister(&fabric_misc);
+	fabric_holders_exit();
 	fabric_unmanaged_exit();
 	class_unregister(&fabric_group_class);
 	class_unregister(&fabric_class);
 	fabric_shrinker_exit();
 	destroy_workqueue(fabric_evict_wq);
-	/* Frees what the last pages left behind, then the RCU callbacks that this queues. */
+	/* RCU callbacks queue work that frees what the last pages left behind. */
+	rcu_barrier();
 	destroy_workqueue(fabric_wq);
+	mmu_notifier_synchronize();
 	fabric_names_free();
 	rcu_barrier();
 }

@@ -81,16 +81,19 @@ static int measure_way(struct fabric_link *link, const struct scratch *scratch, 
 	return 0;
 }
 
-/* The largest block that there is. */
+/* The largest block that there is, and that nobody was promised. */
 static int measure_alloc(struct drm_fabric_region *region, struct scratch *scratch)
 {
-	int err;
+	int err = -ENOSPC;
 
 	scratch->region = region;
 	for (scratch->size = PMD_SIZE; scratch->size >= PAGE_SIZE; scratch->size /= 2) {
+		if (!fabric_region_hold(region, scratch->size))
+			continue;
 		err = region->fdev->ops->alloc(region, scratch->size, &scratch->offset);
 		if (!err)
 			return 0;
+		fabric_region_unhold(region, scratch->size);
 	}
 	return err;
 }
@@ -111,6 +114,7 @@ static int measure_link(struct fabric_link *link, struct fabric_measured *measur
 	if (!err)
 		err = measure_way(link, &scratch, true, &measured->write_mbps);
 	owner->ops->free(scratch.region, scratch.offset, scratch.size);
+	fabric_region_unhold(scratch.region, scratch.size);
 end_use:
 	fabric_device_end_use(owner);
 	/* It may have gone when all was done. */

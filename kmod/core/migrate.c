@@ -14,6 +14,7 @@
 #include <linux/sched/signal.h>
 
 #include "fabric.h"
+#include "mm.h"
 
 static int fabric_populate_devmem_pfn(struct drm_pagemap_devmem *devmem, unsigned long npages,
 				      unsigned long *pfns)
@@ -89,11 +90,13 @@ const struct dev_pagemap_ops *fabric_dev_pagemap_ops(void)
 
 struct populate {
 	struct fabric_handle *handle;
+	struct fabric_account *account;
 	struct fabric_pagemap *pm;
 	struct mm_struct *mm;
 	struct drm_fabric_devmem_populate *args;
 	bool full; /* the region has no page left: no use in trying smaller pieces */
 	bool limited; /* the same, of the uid's limit */
+	bool promised; /* the same, of what the handle was promised, or others were */
 	unsigned long arrived; /* bytes of this step that came in a piece that failed */
 	unsigned long block; /* start of the aligned FABRIC_STEP that this step is in */
 	unsigned long pos; /* with STRICT: up to here all is seen to, or in doubt */
@@ -123,6 +126,8 @@ static int reason_of(int err)
 		return DRM_FABRIC_REFUSED_COPY;
 	case -EDQUOT:
 		return DRM_FABRIC_REFUSED_LIMIT;
+	case -EXFULL:
+		return DRM_FABRIC_REFUSED_RESERVED;
 	default:
 		return DRM_FABRIC_REFUSED_OTHER;
 	}
@@ -133,6 +138,7 @@ static int error_of(int reason)
 {
 	switch (reason) {
 	case DRM_FABRIC_REFUSED_NO_ROOM:
+	case DRM_FABRIC_REFUSED_RESERVED:
 		return -ENOSPC;
 	case DRM_FABRIC_REFUSED_NOT_ANON:
 		return -EOPNOTSUPP;
@@ -200,7 +206,7 @@ static int populate_try(struct populate *p, unsigned long start, unsigned long e
 	struct fabric_alloc *alloc;
 	int err;
 
-	alloc = fabric_alloc_new(p->handle, p->pm, p->mm, start);
+	alloc = fabric_alloc_new(p->handle, p->account, p->pm, start);
 	if (!alloc)
 		return -ENOMEM;
 	/* The size is how much a CPU touch brings home; the true size is in the extents. */
@@ -237,12 +243,14 @@ static int populate_piece(struct populate *p, unsigned long start, unsigned long
 	static const unsigned long sizes[] = { SZ_64K, PAGE_SIZE };
 	int err = populate_try(p, start, end);
 
-	if (err >= 0)
+	/* The grant was revoked at this moment. */
+	if (err >= 0 || err == -ENODEV)
 		return err;
 	/* Own pages among the rest say busy as well: piece by piece they are found to be there. */
 	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
 		/* Nothing is there of a piece that wanted pages: it would say busy. */
-		if ((err == -ENOSPC && p->full) || (err == -EDQUOT && p->limited))
+		if ((err == -ENOSPC && p->full) || (err == -EDQUOT && p->limited) ||
+		    (err == -EXFULL && p->promised))
 			break;
 		if (end - start <= sizes[i])
 			continue;
@@ -259,6 +267,7 @@ static int populate_piece(struct populate *p, unsigned long start, unsigned long
 	if (end - start == PAGE_SIZE) {
 		p->full |= err == -ENOSPC;
 		p->limited |= err == -EDQUOT;
+		p->promised |= err == -EXFULL;
 	}
 	if (err == -EBUSY || err == -EIO)
 		return populate_doubt(p, start, end, reason_of(err));
@@ -336,6 +345,8 @@ static int populate_step(struct populate *p, unsigned long start, unsigned long 
 	struct drm_fabric_device *fdev = p->handle->region->fdev;
 	int err, settled;
 
+	if (READ_ONCE(p->handle->revoked))
+		return -ENODEV;
 	err = fabric_device_begin_use(fdev);
 	if (err)
 		return err;
@@ -370,6 +381,19 @@ end_use:
 	return err;
 }
 
+/* Of current->mm. -EINTR, -ENOMEM. */
+static struct fabric_account *populate_account(struct drm_fabric_region *region)
+{
+	struct fabric_mm *fmm = fabric_mm_get();
+	struct fabric_account *account;
+
+	if (IS_ERR(fmm))
+		return ERR_CAST(fmm);
+	account = fabric_account_get(region, fmm);
+	fabric_mm_put(fmm);
+	return account ?: ERR_PTR(-ENOMEM);
+}
+
 int fabric_populate(struct fabric_handle *handle, struct drm_fabric_devmem_populate *args)
 {
 	struct populate p = { .handle = handle, .mm = current->mm, .args = args };
@@ -381,6 +405,9 @@ int fabric_populate(struct fabric_handle *handle, struct drm_fabric_devmem_popul
 	memset(args->refused_bytes, 0, sizeof(args->refused_bytes));
 	if (!p.mm)
 		return -EINVAL;
+	p.account = populate_account(handle->region);
+	if (IS_ERR(p.account))
+		return PTR_ERR(p.account);
 	for (; start < end && !err; start = next) {
 		err = fatal_signal_pending(current) ? -EINTR : 0;
 		if (err)
@@ -390,5 +417,6 @@ int fabric_populate(struct fabric_handle *handle, struct drm_fabric_devmem_popul
 		cond_resched();
 	}
 	kvfree(p.why);
+	fabric_account_put(p.account);
 	return err;
 }

@@ -6,6 +6,7 @@
 #include <linux/sysfs.h>
 
 #include "fabric.h"
+#include "grant.h"
 
 #define IDLE_TIMEOUT_MS 5000
 
@@ -56,6 +57,9 @@ FABRIC_REGION_FIGURE(size_bytes, region->size);
 FABRIC_REGION_FIGURE(free_bytes, region->fdev->ops->free_bytes(region));
 FABRIC_REGION_FIGURE(resident_bytes, fabric_region_resident(region));
 FABRIC_REGION_FIGURE(dead_bytes, fabric_region_dead(region));
+FABRIC_REGION_FIGURE(reserved_bytes, fabric_ledger_read(region, &region->ledger.reserved_bytes));
+FABRIC_REGION_FIGURE(inherited_bytes,
+		     fabric_ledger_read(region, &region->ledger.inherited_bytes));
 FABRIC_REGION_FIGURE(pagemap_refs_handles, atomic_read(&region->n_handles));
 FABRIC_REGION_FIGURE(pagemap_refs_pages, atomic64_read(&region->n_pages));
 FABRIC_REGION_FIGURE(pagemap_refs_mappings, atomic64_read(&region->n_mappings));
@@ -120,6 +124,8 @@ static struct attribute *fabric_region_attrs[] = {
 	&region_attr_free_bytes.attr,
 	&region_attr_resident_bytes.attr,
 	&region_attr_dead_bytes.attr,
+	&region_attr_reserved_bytes.attr,
+	&region_attr_inherited_bytes.attr,
 	&region_attr_pagemap_state.attr,
 	&region_attr_pagemap_refs_handles.attr,
 	&region_attr_pagemap_refs_pages.attr,
@@ -171,6 +177,15 @@ void fabric_region_init_lock(struct drm_fabric_region *region)
 	mutex_init(&region->lock);
 }
 
+/* By its name, or NULL. @fdev holds it. */
+struct drm_fabric_region *fabric_region_find(struct drm_fabric_device *fdev, const char *name)
+{
+	for (unsigned int i = 0; i < fdev->n_regions; i++)
+		if (!strcmp(fdev->regions[i]->name, name))
+			return fdev->regions[i];
+	return NULL;
+}
+
 struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 					       const struct drm_fabric_region_desc *desc)
 {
@@ -192,6 +207,8 @@ struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 	INIT_DELAYED_WORK(&region->idle_work, fabric_region_idle_work);
 	INIT_WORK(&region->reclaim_work, fabric_region_reclaim_work);
 	fabric_handles_init(region);
+	fabric_ledger_init(&region->ledger);
+	fabric_taken_init(region);
 	err = kobject_init_and_add(&region->kobj, &fabric_region_ktype, fdev->regions_dir, "%s",
 				   region->name);
 	if (err) {
@@ -206,6 +223,7 @@ void fabric_region_remove(struct drm_fabric_region *region)
 {
 	disable_delayed_work_sync(&region->idle_work);
 	disable_work_sync(&region->reclaim_work);
+	disable_delayed_work_sync(&region->recall_work);
 	kobject_del(&region->kobj);
 }
 

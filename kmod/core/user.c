@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What one uid may have: handles, and bytes placed through them.
+ * What one uid may have: handles, and bytes placed through them or promised to them.
  *
  * There is one entry for each uid that has handles. A handle holds the entry of whoever opened it,
  * also in other hands: who passes handles on answers for them, but for an administrator who says
@@ -20,7 +20,8 @@ MODULE_PARM_DESC(max_handles_per_uid, "handles that a uid may have (default: 102
 
 static unsigned long max_bytes_per_uid;
 module_param(max_bytes_per_uid, ulong, 0644);
-MODULE_PARM_DESC(max_bytes_per_uid, "bytes that a uid may place on devices (default: 0: any number)");
+MODULE_PARM_DESC(max_bytes_per_uid,
+		 "bytes that a uid may place or reserve on devices (default: 0: any number)");
 
 struct fabric_user {
 	kuid_t uid;
@@ -69,6 +70,11 @@ struct fabric_user *fabric_user_get(const kuid_t *behalf)
 	return user;
 }
 
+kuid_t fabric_user_uid(const struct fabric_user *user)
+{
+	return user->uid;
+}
+
 /* May sleep. */
 void fabric_user_put(struct fabric_user *user)
 {
@@ -81,7 +87,8 @@ void fabric_user_put(struct fabric_user *user)
 }
 
 /*
- * The caller is about to place @bytes more on behalf of @user. Any context. Return: 0 or -EDQUOT.
+ * The caller is about to place @bytes more on behalf of @user, or to promise them. Any context.
+ * Return: 0 or -EDQUOT.
  */
 int fabric_user_charge(struct fabric_user *user, u64 bytes)
 {

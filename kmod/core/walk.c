@@ -411,7 +411,7 @@ static u8 explain_present(struct drm_fabric_region *region, struct mm_struct *mm
 	return fabric_reachable(r->fdev, region->fdev) ? otherwise : DRM_FABRIC_REFUSED_UNREACHABLE;
 }
 
-/* Nothing of this process is swapped out: a touch tells what cannot be touched, if there is time. */
+/* Nothing of this process is swapped out: a touch tells what may not be touched, in time. */
 static u8 explain_by_touch(struct fabric_walk *walk, unsigned long addr, u8 why)
 {
 	int err;

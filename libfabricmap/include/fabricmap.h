@@ -344,13 +344,14 @@ struct fabricmap_reach {
 struct fabricmap_devmem_event {
 	/*
 	 * "draining" and "evicting" (bytes: on the device), "cancelled" (the handle works again), "lost" (bytes: lost
-	 * for good), "revoked" (the device has gone), "back" (a device of that name is there again); static; NULL: a
-	 * newer kernel's
+	 * for good), "revoked" (the device has gone, or the handle was taken back), "back" (a device of that name is
+	 * there again); static; NULL: a newer kernel's
 	 */
 	const char *type;
 	/*
 	 * Who began it: "admin", "driver" (unbind, hot-unplug, unloading), "suspend", "copy" (the copy engine gave
-	 * up), "abandoned" (an administrator gave it up); static; NULL: nobody, or a newer kernel's
+	 * up), "abandoned" (an administrator gave it up), "grant" (the handle was taken back); static; NULL: nobody,
+	 * or a newer kernel's
 	 */
 	const char *reason;
 	uint64_t sequence; /* on this handle, from 1; a gap shows that nobody read for too long */
@@ -457,6 +458,101 @@ int fabricmap_devmem_reach(int fd, int owner_fd, struct fabricmap_reach *ret);
  * Return: 1 an event; 0 "revoked" has been read, and nothing since; -EAGAIN none yet; -EINTR; -EBADMSG not an event.
  */
 int fabricmap_devmem_read_event(int fd, struct fabricmap_devmem_event *ret);
+
+/* ---- promises and grants ---- */
+
+/**
+ * fabricmap_devmem_reserve() - have bytes of the region promised to a handle
+ * @bytes: instead of what it was promised before; multiple of the page size; 0: nothing
+ * @ret_available_bytes: may be NULL. The most that could be had at that moment; written also when it fails
+ *
+ * Others cannot take what is promised, and as much can be placed through the handle and no more. It ends with the
+ * last fd of the handle, with its grant, and with the device.
+ *
+ * Return: 0; -ENOSPC; -EDQUOT the uid's limit; -EINVAL; -ESHUTDOWN the device is draining; -ENODEV it is gone, or the
+ * grant was revoked; -EINTR; -EBADF or -ENOTTY not a devmem fd.
+ */
+int fabricmap_devmem_reserve(int fd, uint64_t bytes, uint64_t *ret_available_bytes);
+
+/**
+ * fabricmap_giver_open() - a file through which handles are given
+ *
+ * Whoever has it open may take back what was given through it; keep it for as long as that is wanted.
+ *
+ * Return: an fd; -ENOSYS the kernel part is absent; another negative errno.
+ */
+int fabricmap_giver_open(void);
+
+/**
+ * fabricmap_devmem_grant() - mark a handle of one's own opening as given, before it is passed on
+ * @giver_fd: of fabricmap_giver_open()
+ * @grant_id: 0: a new grant; else one of this giver's, which the handle joins. Afterwards its number
+ *
+ * Once for each handle. A grant is there for as long as one of its handles is open or has memory behind it.
+ *
+ * Return: 0; -EPERM another process has opened the handle; -EALREADY it belongs to a grant; -ENOENT no such grant of
+ * this giver; -ENODEV the handle is revoked; -EBADF, -EBADFD not such fds; -ENOMEM.
+ */
+int fabricmap_devmem_grant(int fd, int giver_fd, uint64_t *grant_id);
+
+/**
+ * fabricmap_giver_revoke() - take a grant back
+ * @timeout_ms: how long to wait until its memory is at home; 0: do not wait
+ * @ret_resident_bytes: may be NULL. What is not at home yet; written also with -ETIMEDOUT and -EINTR
+ *
+ * Its handles are revoked at once; their holders read "revoked" with reason "grant". To revoke it again only waits.
+ *
+ * Return: 0; -ENOENT no such grant, or nothing is left of it; -EPERM it was not given through this file; -ETIMEDOUT,
+ * -EINTR not all is at home yet, and it goes on; -EBADF, -ENOTTY.
+ */
+int fabricmap_giver_revoke(int giver_fd, uint64_t grant_id, uint32_t timeout_ms, uint64_t *ret_resident_bytes);
+
+/**
+ * fabricmap_admin_revoke() - the same for an administrator, with any grant
+ *
+ * Return: as fabricmap_giver_revoke(); -ENOSYS the kernel part is absent; -EACCES not permitted.
+ */
+int fabricmap_admin_revoke(uint64_t grant_id, uint32_t timeout_ms, uint64_t *ret_resident_bytes);
+
+/* ---- who uses a region, as the kernel counts it ---- */
+
+struct fabricmap_usage;
+
+/* What does not apply is FABRICMAP_UNKNOWN. Owned by the usage. */
+struct fabricmap_user {
+	const char *kind; /* "handle", "process", "inherited": of processes that have gone; NULL: newer than this */
+	int is_open; /* handle: somebody has the file open */
+	int is_revoked; /* handle: its grant was revoked */
+	int64_t pid; /* handle: that opened it; process: that placed the memory; in the caller's PID namespace */
+	int64_t uid; /* of that then */
+	int64_t devmem_id;
+	int64_t grant_id;
+	int64_t reserved_bytes; /* handle: promised to it */
+	int64_t bytes; /* handle: placed through it; process: for it; dead ones included */
+	int64_t dead_bytes;
+	uint64_t reserved[4];
+};
+
+/**
+ * fabricmap_usage_read() - all users of a region at one moment
+ *
+ * Handles by number, then processes in the order of their first placing, then what is inherited, if anything.
+ * Processes and "inherited" make up fabricmap_usage_bytes() with fabricmap_usage_hidden_bytes(); so do handles alone,
+ * if none is hidden. Hidden is what belongs to processes that the caller may not read with ptrace(2).
+ *
+ * Return: 0; -ENODEV no such device; -ENOENT no such region; -EINVAL malformed name; -EAGAIN they come faster than one
+ * can ask; -ENOSYS the kernel part is absent, or older than this; -ENOMEM; -EINTR.
+ */
+int fabricmap_usage_read(const char *device, const char *region, struct fabricmap_usage **ret);
+struct fabricmap_usage *fabricmap_usage_free(struct fabricmap_usage *usage);
+size_t fabricmap_usage_n(const struct fabricmap_usage *usage);
+/** fabricmap_usage_at() - one of them; NULL if @index is out of range */
+const struct fabricmap_user *fabricmap_usage_at(const struct fabricmap_usage *usage, size_t index);
+/** fabricmap_usage_bytes() - in use in the region, dead pages included */
+int64_t fabricmap_usage_bytes(const struct fabricmap_usage *usage);
+int64_t fabricmap_usage_hidden_bytes(const struct fabricmap_usage *usage);
+size_t fabricmap_usage_n_hidden_handles(const struct fabricmap_usage *usage);
+int64_t fabricmap_usage_hidden_reserved_bytes(const struct fabricmap_usage *usage);
 
 /* ---- holders ---- */
 

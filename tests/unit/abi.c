@@ -45,6 +45,30 @@ AT(drm_fabric_devmem_residency, start, 8);
 AT(drm_fabric_devmem_residency, region_bytes, 24);
 AT(drm_fabric_devmem_residency, dead_bytes, 56);
 
+SIZE(drm_fabric_devmem_reserve, 24);
+AT(drm_fabric_devmem_reserve, bytes, 8);
+AT(drm_fabric_devmem_reserve, available_bytes, 16);
+
+SIZE(drm_fabric_devmem_grant, 16);
+AT(drm_fabric_devmem_grant, fabric_fd, 4);
+AT(drm_fabric_devmem_grant, grant_id, 8);
+
+SIZE(drm_fabric_revoke, 24);
+AT(drm_fabric_revoke, timeout_ms, 4);
+AT(drm_fabric_revoke, resident_bytes, 16);
+
+SIZE(drm_fabric_holder, 56);
+AT(drm_fabric_holder, uid, 12);
+AT(drm_fabric_holder, devmem_id, 16);
+AT(drm_fabric_holder, reserved_bytes, 32);
+AT(drm_fabric_holder, dead_bytes, 48);
+
+SIZE(drm_fabric_holders, 96);
+AT(drm_fabric_holders, device, 8);
+AT(drm_fabric_holders, region, 40);
+AT(drm_fabric_holders, holders, 56);
+AT(drm_fabric_holders, hidden_reserved_bytes, 88);
+
 SIZE(drm_fabric_devmem_reach, 176);
 AT(drm_fabric_devmem_reach, owner_fd, 4);
 AT(drm_fabric_devmem_reach, generation, 40);
@@ -62,14 +86,19 @@ AT(drm_fabric_admin_device, resident_bytes, 40);
 /* The size is part of the number. */
 _Static_assert(DRM_FABRIC_IOCTL_QUERY == 0xc020fa00, "QUERY");
 _Static_assert(DRM_FABRIC_IOCTL_OPEN_DEVMEM == 0xc028fa01, "OPEN_DEVMEM");
+_Static_assert(DRM_FABRIC_IOCTL_HOLDERS == 0xc060fa05, "HOLDERS");
+_Static_assert(DRM_FABRIC_IOCTL_REVOKE == 0xc018fa06, "REVOKE");
 _Static_assert(DRM_FABRIC_DEVMEM_INFO == 0xc060fa10, "INFO");
 _Static_assert(DRM_FABRIC_DEVMEM_POPULATE == 0xc0a8fa11, "POPULATE");
 _Static_assert(DRM_FABRIC_DEVMEM_TO_SYSTEM == 0xc028fa12, "TO_SYSTEM");
 _Static_assert(DRM_FABRIC_DEVMEM_RESIDENCY == 0xc040fa13, "RESIDENCY");
 _Static_assert(DRM_FABRIC_DEVMEM_REACH == 0xc0b0fa14, "REACH");
+_Static_assert(DRM_FABRIC_DEVMEM_RESERVE == 0xc018fa15, "RESERVE");
+_Static_assert(DRM_FABRIC_DEVMEM_GRANT == 0xc010fa16, "GRANT");
 _Static_assert(DRM_FABRIC_ADMIN_DRAIN == 0xc038fa20, "DRAIN");
 _Static_assert(DRM_FABRIC_ADMIN_CANCEL == 0xc038fa21, "CANCEL");
 _Static_assert(DRM_FABRIC_ADMIN_EVICT == 0xc038fa22, "EVICT");
 _Static_assert(DRM_FABRIC_ADMIN_UNBIND == 0xc038fa23, "UNBIND");
 _Static_assert(DRM_FABRIC_ADMIN_ABANDON == 0xc038fa24, "ABANDON");
 _Static_assert(DRM_FABRIC_ADMIN_OPEN_DEVMEM == 0xc028fa26, "ADMIN_OPEN_DEVMEM");
+_Static_assert(DRM_FABRIC_ADMIN_REVOKE == 0xc018fa25, "REVOKE");

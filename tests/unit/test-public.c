@@ -169,6 +169,8 @@ START_TEST(wrong_arguments_and_fds)
 	struct fabricmap_devmem_info info;
 	struct fabricmap_residency residency;
 	struct fabricmap_devmem_event event;
+	struct fabricmap_usage *usage;
+	uint64_t bytes = 0;
 	struct fabricmap_to_system home;
 	struct fabricmap_reach reach;
 
@@ -184,6 +186,12 @@ START_TEST(wrong_arguments_and_fds)
 	ck_assert_int_eq(fabricmap_devmem_reach(-1, -1, &reach), -EBADF);
 	ck_assert_int_eq(fabricmap_devmem_read_event(-1, &event), -EBADF);
 	ck_assert_int_eq(fabricmap_devmem_populate(-1, NULL, 0, 0, NULL), -EBADF);
+	ck_assert_int_eq(fabricmap_devmem_reserve(-1, 0, NULL), -EBADF);
+	ck_assert_int_eq(fabricmap_devmem_reserve(-1, 0, &bytes), -EBADF);
+	ck_assert_int_eq(fabricmap_devmem_grant(-1, -1, &bytes), -EBADF);
+	ck_assert_int_eq(fabricmap_giver_revoke(-1, 1, 0, NULL), -EBADF);
+	ck_assert_int_eq(fabricmap_usage_read("../../etc", "vram0", &usage), -EINVAL);
+	ck_assert_int_eq(fabricmap_usage_read("0000:43:00.0", "", &usage), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_remove("a/b", 0, 0, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_remove("0000:40:00.0", 0, 99, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_cancel("..\n"), -EINVAL);
@@ -203,6 +211,7 @@ START_TEST(events_in_words)
 		{ DRM_FABRIC_EVENT_CANCELLED, DRM_FABRIC_REASON_NONE, "cancelled", NULL },
 		{ DRM_FABRIC_EVENT_EVICTING, DRM_FABRIC_REASON_SUSPEND, "evicting", "suspend" },
 		{ DRM_FABRIC_EVENT_REVOKED, DRM_FABRIC_REASON_DRIVER, "revoked", "driver" },
+		{ DRM_FABRIC_EVENT_REVOKED, DRM_FABRIC_REASON_GRANT, "revoked", "grant" },
 		{ DRM_FABRIC_EVENT_LOST, DRM_FABRIC_REASON_COPY, "lost", "copy" },
 		{ DRM_FABRIC_EVENT_LOST, DRM_FABRIC_REASON_ABANDONED, "lost", "abandoned" },
 		{ DRM_FABRIC_EVENT_BACK, DRM_FABRIC_REASON_NONE, "back", NULL },
@@ -250,7 +259,8 @@ START_TEST(reasons_in_words)
 	ck_assert_str_eq(fabricmap_refused_name(DRM_FABRIC_REFUSED_BUSY), "busy");
 	ck_assert_str_eq(fabricmap_refused_name(DRM_FABRIC_REFUSED_PINNED), "pinned");
 	ck_assert_str_eq(fabricmap_refused_name(DRM_FABRIC_REFUSED_DEAD), "dead");
-	ck_assert_str_eq(fabricmap_refused_name(DRM_FABRIC_REFUSED_DEAD + 1), "unknown");
+	ck_assert_str_eq(fabricmap_refused_name(DRM_FABRIC_REFUSED_RESERVED), "reserved");
+	ck_assert_str_eq(fabricmap_refused_name(DRM_FABRIC_REFUSED_RESERVED + 1), "unknown");
 	ck_assert_str_eq(fabricmap_refused_name(SIZE_MAX), "unknown");
 }
 END_TEST

@@ -26,6 +26,7 @@ struct context {
 	struct gpu *gpu;
 	char *area;
 	int fabric_fd, admin_fd;
+	uint64_t grant_id;
 };
 
 /* One operation: brought to where it can be called, called, undone. */
@@ -146,6 +147,55 @@ static int call_residency(struct context *c)
 	return result_of(ioctl(c->gpu->devmem_fd, DRM_FABRIC_DEVMEM_RESIDENCY, &args));
 }
 
+static int call_reserve(struct context *c)
+{
+	struct drm_fabric_devmem_reserve args = { .bytes = SIZE };
+
+	return result_of(ioctl(c->gpu->devmem_fd, DRM_FABRIC_DEVMEM_RESERVE, &args));
+}
+
+static int grant(struct context *c, uint64_t *ret_id)
+{
+	struct drm_fabric_devmem_grant args = { .fabric_fd = c->fabric_fd };
+	int r = result_of(ioctl(c->gpu->devmem_fd, DRM_FABRIC_DEVMEM_GRANT, &args));
+
+	*ret_id = args.grant_id;
+	return r;
+}
+
+static int call_grant(struct context *c)
+{
+	uint64_t id;
+
+	return grant(c, &id);
+}
+
+static void with_grant(struct context *c)
+{
+	with_pages(c);
+	ck_assert_int_eq(grant(c, &c->grant_id), 0);
+}
+
+static int call_revoke(struct context *c)
+{
+	struct drm_fabric_revoke args = { .grant_id = c->grant_id, .timeout_ms = PATIENCE_MS };
+
+	return result_of(ioctl(c->fabric_fd, DRM_FABRIC_IOCTL_REVOKE, &args));
+}
+
+static int call_holders(struct context *c)
+{
+	struct drm_fabric_holder rows[8];
+	struct drm_fabric_holders args = { .n_holders = 8, .region = "vram0", .holders = (uintptr_t)rows };
+	int r;
+
+	memcpy(args.device, c->name, sizeof(args.device));
+	r = result_of(ioctl(c->fabric_fd, DRM_FABRIC_IOCTL_HOLDERS, &args));
+	if (!r)
+		ck_assert_uint_eq(args.bytes, SIZE);
+	return r;
+}
+
 static int call_vm_create(struct context *c)
 {
 	struct drm_softgpu_vm_create args = {};
@@ -247,6 +297,10 @@ static const struct path paths[] = {
 	{ "POPULATE STRICT", with_handle, call_populate_strict, without_handle },
 	{ "TO_SYSTEM", with_pages, call_to_system, without_handle },
 	{ "RESIDENCY", with_pages, call_residency, without_handle },
+	{ "RESERVE", with_pages, call_reserve, without_handle },
+	{ "GRANT", with_pages, call_grant, without_handle },
+	{ "REVOKE", with_grant, call_revoke, without_handle },
+	{ "HOLDERS", with_pages, call_holders, without_handle },
 	{ "read", with_event, call_read_event, without_handle },
 	{ "VM_CREATE", open_render, call_vm_create, close_render },
 	{ "EXEC", with_pages, call_exec, without_handle },

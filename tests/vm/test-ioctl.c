@@ -49,6 +49,10 @@ union arguments {
 	struct drm_fabric_devmem_to_system to_system;
 	struct drm_fabric_devmem_residency residency;
 	struct drm_fabric_devmem_reach reach;
+	struct drm_fabric_devmem_reserve reserve;
+	struct drm_fabric_devmem_grant grant;
+	struct drm_fabric_holders holders;
+	struct drm_fabric_revoke revoke;
 	struct drm_fabric_admin_device admin;
 	struct drm_fabric_admin_open_devmem admin_open;
 	struct drm_softgpu_info sg_info;
@@ -120,6 +124,33 @@ static bool reach_malformed(const void *args)
 	return ((const struct drm_fabric_devmem_reach *)args)->flags;
 }
 
+static bool reserve_malformed(const void *args)
+{
+	const struct drm_fabric_devmem_reserve *a = args;
+
+	return a->flags || a->pad || a->bytes % PAGE;
+}
+
+static bool grant_malformed(const void *args)
+{
+	return ((const struct drm_fabric_devmem_grant *)args)->flags;
+}
+
+static bool revoke_malformed(const void *args)
+{
+	const struct drm_fabric_revoke *a = args;
+
+	return a->flags || !a->grant_id;
+}
+
+static bool holders_malformed(const void *args)
+{
+	const struct drm_fabric_holders *a = args;
+
+	return a->flags || bad_name(a->device, sizeof(a->device)) || bad_name(a->region, sizeof(a->region)) ||
+	       (a->n_holders && !a->holders);
+}
+
 static bool drain_malformed(const void *args)
 {
 	const struct drm_fabric_admin_device *a = args;
@@ -183,6 +214,11 @@ static const struct call calls[] = {
 	CALL(DRM_FABRIC_DEVMEM_TO_SYSTEM, TARGET_DEVMEM, struct drm_fabric_devmem_to_system, to_system_malformed),
 	CALL(DRM_FABRIC_DEVMEM_RESIDENCY, TARGET_DEVMEM, struct drm_fabric_devmem_residency, residency_malformed),
 	CALL(DRM_FABRIC_DEVMEM_REACH, TARGET_DEVMEM, struct drm_fabric_devmem_reach, reach_malformed),
+	CALL(DRM_FABRIC_DEVMEM_RESERVE, TARGET_DEVMEM, struct drm_fabric_devmem_reserve, reserve_malformed),
+	CALL(DRM_FABRIC_DEVMEM_GRANT, TARGET_DEVMEM, struct drm_fabric_devmem_grant, grant_malformed),
+	CALL(DRM_FABRIC_IOCTL_HOLDERS, TARGET_FABRIC, struct drm_fabric_holders, holders_malformed),
+	CALL(DRM_FABRIC_IOCTL_REVOKE, TARGET_FABRIC, struct drm_fabric_revoke, revoke_malformed),
+	CALL(DRM_FABRIC_ADMIN_REVOKE, TARGET_ADMIN, struct drm_fabric_revoke, revoke_malformed),
 	CALL(DRM_FABRIC_ADMIN_DRAIN, TARGET_ADMIN, struct drm_fabric_admin_device, drain_malformed),
 	CALL(DRM_FABRIC_ADMIN_CANCEL, TARGET_ADMIN, struct drm_fabric_admin_device, cancel_malformed),
 	CALL(DRM_FABRIC_ADMIN_EVICT, TARGET_ADMIN, struct drm_fabric_admin_device, evict_malformed),
@@ -224,6 +260,8 @@ static void all_state_but(char *text, size_t size, const char *name)
 					     "handles",
 					     "regions/vram0/resident_bytes",
 					     "regions/vram0/dead_bytes",
+					     "regions/vram0/reserved_bytes",
+					     "regions/vram0/inherited_bytes",
 					     "regions/vram0/pagemap_state",
 					     "regions/vram0/pagemap_refs_handles",
 					     "regions/vram0/free_bytes",
@@ -301,6 +339,12 @@ static void random_arguments(struct victim *v, const struct call *call, union ar
 			args->admin.device[test_random(random) % 32] = (char)test_random(random);
 			args->admin.flags = test_random(random) % 4 ? 0 : 1u << test_random(random) % 32;
 			args->admin.timeout_ms = test_random(random) % 4 ? 0 : (uint32_t)test_random(random);
+		}
+		if (call->cmd == DRM_FABRIC_DEVMEM_GRANT && test_random(random) % 2)
+			args->grant.fabric_fd = v->fds[TARGET_FABRIC];
+		if (call->cmd == DRM_FABRIC_IOCTL_HOLDERS && test_random(random) % 2) {
+			snprintf(args->holders.device, sizeof(args->holders.device), "%s", v->gpu->name);
+			memcpy(args->holders.region, "vram0", 6);
 		}
 		if (call->cmd == DRM_FABRIC_DEVMEM_REACH && test_random(random) % 2)
 			args->reach.owner_fd = v->gpu->devmem_fd;
@@ -467,6 +511,7 @@ END_TEST
 START_TEST(bad_pointers)
 {
 	static char before[32768], after[32768];
+	struct drm_fabric_devmem_grant grant;
 	char *pages, *read_only;
 	struct victim v;
 
@@ -498,8 +543,20 @@ START_TEST(bad_pointers)
 		(struct drm_fabric_open_devmem){ .render_fd = v.gpu->render_fd, .region = "vram0" };
 	ck_assert(!mprotect(read_only, PAGE, PROT_READ));
 	ck_assert(ioctl(v.fds[TARGET_FABRIC], DRM_FABRIC_IOCTL_OPEN_DEVMEM, read_only) && errno == EFAULT);
+	/* Nor is a promise or a grant made that cannot be told of. */
+	ck_assert(!mprotect(read_only, PAGE, PROT_READ | PROT_WRITE));
+	*(struct drm_fabric_devmem_reserve *)read_only = (struct drm_fabric_devmem_reserve){ .bytes = SIZE };
+	ck_assert(!mprotect(read_only, PAGE, PROT_READ));
+	ck_assert(ioctl(v.fds[TARGET_DEVMEM], DRM_FABRIC_DEVMEM_RESERVE, read_only) && errno == EFAULT);
+	ck_assert(!mprotect(read_only, PAGE, PROT_READ | PROT_WRITE));
+	*(struct drm_fabric_devmem_grant *)read_only =
+		(struct drm_fabric_devmem_grant){ .fabric_fd = v.fds[TARGET_FABRIC] };
+	grant = *(struct drm_fabric_devmem_grant *)read_only;
+	ck_assert(!mprotect(read_only, PAGE, PROT_READ));
+	ck_assert(ioctl(v.fds[TARGET_DEVMEM], DRM_FABRIC_DEVMEM_GRANT, read_only) && errno == EFAULT);
 	all_state(after, sizeof(after));
 	ck_assert_str_eq(before, after);
+	ck_assert(!ioctl(v.fds[TARGET_DEVMEM], DRM_FABRIC_DEVMEM_GRANT, &grant));
 	ck_assert_uint_eq(pattern_differs(v.memory, SIZE, test_seed()), 0);
 }
 END_TEST

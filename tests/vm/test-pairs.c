@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 /* Links as they are declared between GPUs that are made at run time: each pair for itself, in any order, at any time. */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "dump.h"
 #include "made.h"
@@ -308,6 +315,207 @@ START_TEST(cut_under_load)
 }
 END_TEST
 
+/* ---- a link that goes down behind a fault that takes long ---- */
+
+/* A file system of one file, "slow", whose server answers reads when it is told to. */
+struct slow {
+	char dir[32], file[40];
+	int asked, go; /* ends of pipes: a read has come; answer it */
+	pid_t pid;
+};
+
+static void slow_reply(int fd, const struct fuse_in_header *in, int error, const void *data, size_t size)
+{
+	struct fuse_out_header out = { .len = sizeof(out) + size, .error = error, .unique = in->unique };
+	const struct iovec iov[] = { { &out, sizeof(out) }, { (void *)data, size } };
+
+	/* Whoever asked may have been killed. */
+	(void)!writev(fd, iov, size ? 2 : 1);
+}
+
+static struct fuse_attr slow_attr(uint64_t node)
+{
+	return (struct fuse_attr){
+		.ino = node,
+		.size = node == FUSE_ROOT_ID ? 0 : 4096,
+		.mode = node == FUSE_ROOT_ID ? S_IFDIR | 0755 : S_IFREG | 0644,
+		.nlink = 1,
+	};
+}
+
+static void slow_serve(int fd, int asked, int go)
+{
+	static char buf[1 << 17], zeros[4096];
+	const struct fuse_in_header *in = (const void *)buf;
+	char c;
+
+	while (read(fd, buf, sizeof(buf)) > 0) {
+		struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = 4096 };
+		struct fuse_attr_out attr = { .attr_valid = 60, .attr = slow_attr(in->nodeid) };
+		struct fuse_entry_out entry = { .nodeid = 2, .entry_valid = 60, .attr_valid = 60, .attr = slow_attr(2) };
+		struct fuse_open_out opened = {};
+
+		switch (in->opcode) {
+		case FUSE_INIT:
+			slow_reply(fd, in, 0, &init, sizeof(init));
+			break;
+		case FUSE_LOOKUP:
+			slow_reply(fd, in, 0, &entry, sizeof(entry));
+			break;
+		case FUSE_GETATTR:
+			slow_reply(fd, in, 0, &attr, sizeof(attr));
+			break;
+		case FUSE_OPEN:
+			slow_reply(fd, in, 0, &opened, sizeof(opened));
+			break;
+		case FUSE_READ:
+			if (write(asked, "", 1) != 1 || read(go, &c, 1) != 1)
+				_exit(1);
+			slow_reply(fd, in, 0, zeros, sizeof(zeros));
+			break;
+		case FUSE_FORGET:
+		case FUSE_BATCH_FORGET:
+			break;
+		default:
+			slow_reply(fd, in, -ENOSYS, NULL, 0);
+		}
+	}
+	_exit(0);
+}
+
+static void slow_mount(struct slow *slow)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), asked[2], go[2];
+	char options[64];
+
+	ck_assert_msg(fd >= 0, "/dev/fuse: %s", strerror(errno));
+	strcpy(slow->dir, "/tmp/slow-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(slow->dir));
+	snprintf(slow->file, sizeof(slow->file), "%s/slow", slow->dir);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+	ck_assert_msg(!mount("slow", slow->dir, "fuse", 0, options), "mount: %s", strerror(errno));
+	ck_assert(!pipe(asked) && !pipe(go));
+	slow->pid = fork();
+	ck_assert_int_ge(slow->pid, 0);
+	if (!slow->pid)
+		slow_serve(fd, asked[1], go[0]);
+	close(fd);
+	slow->asked = asked[0];
+	slow->go = go[1];
+}
+
+static void slow_unmount(struct slow *slow)
+{
+	ck_assert(!umount(slow->dir));
+	wait_child(slow->pid);
+	ck_assert(!rmdir(slow->dir));
+}
+
+static pid_t in_a_child(void (*fn)(void *arg), void *arg)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		fn(arg);
+		_exit(0);
+	}
+	return pid;
+}
+
+/* GPU 0 computes what is in the file. */
+static void read_slow_file(void *arg)
+{
+	struct slow *slow = arg;
+	struct gpu *gpu = made_open(0);
+	int fd = open(slow->file, O_RDONLY | O_CLOEXEC);
+	void *a;
+
+	ck_assert_int_ge(fd, 0);
+	a = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	ck_assert(a != MAP_FAILED);
+	ck_assert_uint_eq(gpu_exec(gpu, DRM_SOFTGPU_OP_CHECKSUM, NULL, a, 4096, 0).result, checksum(a, 4096));
+	gpu_close(gpu);
+}
+
+static void cut_the_link(void *arg)
+{
+	(void)arg;
+	gpu_bus("link", "softgpu0 softgpu1 none");
+}
+
+static void take_an_end_away(void *arg)
+{
+	(void)arg;
+	gpu_bus("del_device", "1");
+}
+
+/* All that looks at the set of devices, and two that change it. */
+static void ask_and_come_and_go(void *arg)
+{
+	struct drm_fabric_devmem_reach reach = {};
+	struct drm_fabric_query query = {};
+	struct gpu *a = gpu_open_bare("softgpu0"), *b = gpu_open_bare("softgpu1");
+	int fd = open("/dev/drm_fabric", O_RDWR | O_CLOEXEC);
+
+	(void)arg;
+	ck_assert(!ioctl(fd, DRM_FABRIC_IOCTL_QUERY, &query));
+	gpu_open_devmem(a);
+	gpu_open_devmem(b);
+	reach.owner_fd = b->devmem_fd;
+	ck_assert(!ioctl(a->devmem_fd, DRM_FABRIC_DEVMEM_REACH, &reach));
+	/* It is not down before it is revoked. */
+	ck_assert_uint_eq(reach.reachable, 1);
+	gpu_close(a);
+	gpu_close(b);
+	made_device(3);
+	gpu_bus("del_device", "2");
+}
+
+/* proves: who cuts a link waits for faults under way; nobody else waits for him, but who takes away an end of it */
+START_TEST(cut_behind_a_slow_fault)
+{
+	pid_t reader, cutter, leaver, others, done = 0;
+	uint64_t end;
+	struct slow slow;
+	int status = 0;
+	char c;
+
+	made_begin_anew();
+	for (size_t i = 0; i < 3; i++)
+		made_device(i);
+	made_link_one_way(0, 1);
+	slow_mount(&slow);
+	reader = in_a_child(read_slow_file, &slow);
+	ck_assert_int_eq(read(slow.asked, &c, 1), 1);
+	cutter = in_a_child(cut_the_link, NULL);
+	sleep_ms(300);
+	others = in_a_child(ask_and_come_and_go, NULL);
+	end = now_ms() + 20000;
+	while (!done && now_ms() < end) {
+		done = waitpid(others, &status, WNOHANG);
+		sleep_ms(10);
+	}
+	leaver = in_a_child(take_an_end_away, NULL);
+	sleep_ms(300);
+	/* Both wait. */
+	ck_assert_int_eq(waitpid(cutter, NULL, WNOHANG), 0);
+	ck_assert_int_eq(waitpid(leaver, NULL, WNOHANG), 0);
+	ck_assert_int_eq(write(slow.go, "", 1), 1);
+	wait_child(reader);
+	wait_child(cutter);
+	wait_child(leaver);
+	slow_unmount(&slow);
+	if (!done)
+		wait_child(others);
+	ck_assert_msg(done, "others waited along");
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+	ck_assert(!gpu_is_present("softgpu1"));
+	ck_assert(!gpu_is_present("softgpu2"));
+	ck_assert(gpu_is_present("softgpu3"));
+}
+END_TEST
+
 /* proves: a link between PCI devices is cut and comes back by what is declared, and is again what it was when that is
  * forgotten */
 START_TEST(links_of_pci_devices)
@@ -373,5 +581,7 @@ int main(void)
 	tcase_add_test(tcase, links_of_pci_devices);
 	tcase = made_tcase(suite, "cut", 900);
 	tcase_add_loop_test(tcase, cut_under_load, 0, 2);
+	tcase = made_tcase(suite, "slow", 60);
+	tcase_add_test(tcase, cut_behind_a_slow_fault);
 	return test_run(suite);
 }

@@ -486,12 +486,12 @@ static void restless(struct gpu *gpu, int ready)
 {
 	char *a = map_memory(RESTLESS_SIZE, false);
 	struct drm_fabric_devmem_populate args;
-	pthread_t threads[3];
+	pthread_t threads[8];
 	uint64_t start;
 
 	memset(a, 1, RESTLESS_SIZE);
 	ck_assert_msg(!madvise(a, RESTLESS_SIZE, MADV_GUARD_INSTALL), "guard: %s", strerror(errno));
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 8; i++)
 		ck_assert(!pthread_create(&threads[i], NULL, restless_run, a));
 	ck_assert_int_eq(write(ready, "", 1), 1);
 	for (;;) {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* fabricctl devices: devices and their memory, from sysfs; holders from /proc. Works without the daemon. */
+/*
+ * fabricctl devices: devices and their memory, from sysfs; who has it from the kernel, who has fds of it from /proc.
+ * Works without the daemon.
+ */
 #include "fabricctl.h"
+#include "usages.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -15,7 +19,8 @@ static int help(void)
 	     "Devices and their memory, a line for each region.\n"
 	     "\n"
 	     "Options:\n"
-	     "      --holders  who has handles on it: all processes for root, else one's own\n"
+	     "      --holders  who has handles on it, and whose memory is there: all processes for root,\n"
+	     "                 else one's own\n"
 	     "      --json     as JSON (fabric.devices/1)\n"
 	     "      --root DIR read this captured tree instead of /sys\n"
 	     "      --help     this text");
@@ -148,7 +153,8 @@ static void holder_to_json(const struct fabricmap_holders *holders, size_t index
 	json_add_int(object, "resident_bytes", fabricmap_holders_resident_bytes(holders, index));
 }
 
-static void region_to_json(const struct fabricmap_region *region, struct json_object *array)
+static void region_to_json(const struct fabricmap_region *region, const struct fabricmap_usage *usage,
+			   struct json_object *array)
 {
 	struct json_object *object = json_append_object(array), *refs;
 	int64_t n_handles, n_pages, n_mappings;
@@ -164,9 +170,11 @@ static void region_to_json(const struct fabricmap_region *region, struct json_ob
 	json_add_int(refs, "handles", n_handles);
 	json_add_int(refs, "pages", n_pages);
 	json_add_int(refs, "mappings", n_mappings);
+	usage_to_json(usage, object);
 }
 
-static void print_json(const struct fabricmap *map, const struct fabricmap_holders *holders)
+static void print_json(const struct fabricmap *map, const struct fabricmap_holders *holders,
+		       const struct usages *usages)
 {
 	struct json_object *root = json_new("fabric.devices/1"), *devices, *array;
 
@@ -188,8 +196,14 @@ static void print_json(const struct fabricmap *map, const struct fabricmap_holde
 		json_add_string(object, "upstream_bridge", fabricmap_device_upstream_bridge(device));
 		json_add_string(object, "pci_class", fabricmap_device_pci_class(device));
 		array = json_add_array(object, "regions");
-		for (size_t j = 0; j < fabricmap_device_n_regions(device); j++)
-			region_to_json(fabricmap_device_region_at(device, j), array);
+		for (size_t j = 0; j < fabricmap_device_n_regions(device); j++) {
+			const struct fabricmap_region *region = fabricmap_device_region_at(device, j);
+
+			region_to_json(region,
+				       usages_find(usages, fabricmap_device_name(device),
+						   fabricmap_region_name(region)),
+				       array);
+		}
 		/* null: nobody looked. */
 		if (!holders) {
 			json_add_string(object, "holders", NULL);
@@ -217,6 +231,7 @@ int cmd_devices(int argc, char **argv)
 	};
 	_cleanup_(map_unrefp) struct fabricmap *map = NULL;
 	_cleanup_(holders_freep) struct fabricmap_holders *holders = NULL;
+	_cleanup_(usages_freep) struct usages *usages = NULL;
 	bool arg_json = false, arg_holders = false;
 	const char *arg_root = NULL;
 	int c, r;
@@ -251,12 +266,17 @@ int cmd_devices(int argc, char **argv)
 			error_print("devices: holders: /proc: %s%s", reason(r), remedy(r));
 			return EXIT_FAILED;
 		}
+		r = usages_read(map, &usages);
+		if (r < 0) {
+			error_print("devices: holders: /dev/drm_fabric: %s%s", reason(r), remedy(r));
+			return EXIT_FAILED;
+		}
 		if (fabricmap_holders_n_unreadable(holders) > 0)
 			error_print("devices: holders: %zu processes could not be looked into (try as root)",
 				    fabricmap_holders_n_unreadable(holders));
 	}
 	if (arg_json) {
-		print_json(map, holders);
+		print_json(map, holders, usages);
 		return EXIT_DONE;
 	}
 	if (fabricmap_n_devices(map) == 0)
@@ -267,5 +287,7 @@ int cmd_devices(int argc, char **argv)
 	unmanaged_print(map);
 	if (holders)
 		print_holders(holders);
+	if (usages)
+		usages_print(usages);
 	return EXIT_DONE;
 }

@@ -111,7 +111,8 @@ enum drm_fabric_state {
 	DRM_FABRIC_STATE_DRAINING,	/* (draining) no new handles and populates; data and access as before */
 	DRM_FABRIC_STATE_EVICTING,	/* (evicting) pages are on their way home */
 	DRM_FABRIC_STATE_OFFLINE,	/* (offline) bound, holds nothing that lives, takes nothing */
-	DRM_FABRIC_STATE_REVOKED,	/* handles only: the device that it was for has gone */
+	DRM_FABRIC_STATE_REVOKED,	/* handles only: the device has gone, or the grant was revoked */
+	DRM_FABRIC_STATE_LOST,		/* (lost) it does not answer any more; what it held is lost */
 };
 
 /* Why a page stayed where it was. Index into drm_fabric_devmem_populate.refused_bytes. */
@@ -128,6 +129,7 @@ enum drm_fabric_refusal {
 	DRM_FABRIC_REFUSED_UNREACHABLE,	/* on another device, and did not come home from there */
 	DRM_FABRIC_REFUSED_LIMIT,	/* through handles that their uid opened max_bytes_per_uid are placed */
 	DRM_FABRIC_REFUSED_DEAD,	/* its data is lost: a touch is SIGBUS, munmap(2) gets rid of it */
+	DRM_FABRIC_REFUSED_RESERVED,	/* the rest of the reservation, or what is left beside others', is too small */
 	DRM_FABRIC_N_REFUSED = 16,	/* the rest is zero */
 };
 
@@ -148,10 +150,10 @@ enum drm_fabric_refusal {
  * after a step.
  *
  * The outputs are written also when it fails, and say how far it got; nothing is moved back.
- * Errors: -EINVAL malformed range; -ESHUTDOWN the device is draining; -ENODEV it is gone; -EINTR;
- * with STRICT also -EBUSY (busy, pinned, swapped or unreachable), -ENOSPC (region full),
- * -EOPNOTSUPP (not anonymous), -EFAULT (not mapped), -ENOMEM, -EIO (copy engine), -EDQUOT (limit),
- * -EHWPOISON (dead); refused_bytes tells which.
+ * Errors: -EINVAL malformed range; -ESHUTDOWN the device is draining; -ENODEV it is gone, or the
+ * handle's grant was revoked; -EINTR; -ENOMEM; with STRICT also -EBUSY (busy, pinned, swapped or
+ * unreachable), -ENOSPC (region full, or reserved), -EOPNOTSUPP (not anonymous), -EFAULT (not mapped),
+ * -EIO (copy engine), -EDQUOT (limit), -EHWPOISON (dead); refused_bytes tells which.
  */
 struct drm_fabric_devmem_populate {
 	__u32 flags;
@@ -211,6 +213,283 @@ struct drm_fabric_devmem_residency {
 	__u64 system_bytes;
 	__u64 absent_bytes;
 	__u64 dead_bytes;
+};
+
+/**
+ * struct drm_fabric_devmem_reserve - bytes promised to this handle
+ * @flags: (in) must be 0
+ * @pad: must be 0
+ * @bytes: (in) of the region, instead of what was promised before; multiple of the page size;
+ * 0 = nothing
+ * @available_bytes: (out) the largest @bytes that could be had at that moment, also when it fails
+ *
+ * While bytes are promised, nobody else can take them, and as many can be placed through this handle
+ * and no more; what had been placed through it before counts. Without a promise it has what nobody
+ * was promised. A reservation ends with the open file, with the grant, and with the device; bytes
+ * that are placed stay. A device that is drained and comes back keeps its promises.
+ *
+ * Errors: -EINVAL malformed; -ENOSPC less than @bytes is left; -ESHUTDOWN the device is draining;
+ * -ENODEV it is gone, or the grant was revoked; -EDQUOT the opener's uid may not have so many
+ * (max_bytes_per_uid, a parameter of the module); -EINTR. If it fails, the promise is as before.
+ */
+struct drm_fabric_devmem_reserve {
+	__u32 flags;
+	__u32 pad;
+	__u64 bytes;
+	__u64 available_bytes;
+};
+
+/**
+ * struct drm_fabric_devmem_grant - mark a handle as given, so that it can be taken back
+ * @flags: (in) must be 0
+ * @fabric_fd: (in) /dev/drm_fabric as opened by the giver: whoever holds that open file may revoke
+ * @grant_id: (in) 0: a new grant; else one that was made with the same @fabric_fd, which this handle
+ * joins. (out) its number; never used twice
+ *
+ * For whoever opened the handle, before it is passed on; once for each handle. A grant is there for as
+ * long as one of its handles is open or has memory behind it.
+ *
+ * Errors: -EINVAL malformed; -EBADF no such fd; -EBADFD @fabric_fd is not /dev/drm_fabric; -EPERM the
+ * caller has not opened the handle; -EALREADY it belongs to a grant; -ENOENT no such grant of this
+ * giver; -ENODEV the handle is revoked; -ENOMEM.
+ */
+struct drm_fabric_devmem_grant {
+	__u32 flags;
+	__s32 fabric_fd;
+	__u64 grant_id;
+};
+
+/**
+ * struct drm_fabric_revoke - take a grant back
+ * @flags: (in) must be 0
+ * @timeout_ms: (in) how long to wait until its memory is at home, 0 = do not wait
+ * @grant_id: (in) which
+ * @resident_bytes: (out) placed through its handles, still on devices, and alive
+ *
+ * Its handles are revoked at once (event REVOKED with reason GRANT; every later operation but INFO is
+ * -ENODEV), their reservations end, and what was placed through them goes home. Other grants, and
+ * other handles of the same holders, are not touched. A page that cannot go home, because memory is
+ * short or the copy fails, stays and is tried again until it can: nothing is lost. On /dev/drm_fabric:
+ * for the giver, through the open file that gave it. On /dev/drm_fabric_admin: any grant. To revoke it
+ * again only waits.
+ *
+ * Errors: -EINVAL malformed; -ENOENT no such grant, or nothing is left of it; -EPERM it was not given
+ * through this file; -ETIMEDOUT not all is at home yet, goes on; -EINTR likewise.
+ */
+struct drm_fabric_revoke {
+	__u32 flags;
+	__u32 timeout_ms;
+	__u64 grant_id;
+	__u64 resident_bytes;
+};
+
+enum drm_fabric_holder_kind {
+	DRM_FABRIC_HOLDER_HANDLE = 1,	/* an open handle, or a closed one with memory behind it */
+	DRM_FABRIC_HOLDER_PROCESS,	/* an address space that memory was placed for */
+	DRM_FABRIC_HOLDER_INHERITED,	/* memory whose address space has gone: children have it */
+};
+
+#define DRM_FABRIC_HOLDER_OPEN		0x1	/* HANDLE: somebody has the file open */
+#define DRM_FABRIC_HOLDER_REVOKED	0x2	/* HANDLE: its grant was revoked */
+
+/**
+ * struct drm_fabric_holder - who holds memory of a region
+ * @kind: enum drm_fabric_holder_kind
+ * @flags: DRM_FABRIC_HOLDER_*
+ * @pid: HANDLE: of the process that opened it; PROCESS: that placed the memory; in the caller's PID
+ * namespace, 0 = not there, or gone
+ * @uid: of that process when it did so, in the caller's user namespace (overflow uid: not there)
+ * @devmem_id: HANDLE: its number
+ * @grant_id: HANDLE: 0 = none
+ * @reserved_bytes: HANDLE: promised to it
+ * @bytes: HANDLE: placed through it; PROCESS: for it; until they are free, dead ones included
+ * @dead_bytes: of @bytes: their data is lost
+ */
+struct drm_fabric_holder {
+	__u32 kind;
+	__u32 flags;
+	__s32 pid;
+	__u32 uid;
+	__u64 devmem_id;
+	__u64 grant_id;
+	__u64 reserved_bytes;
+	__u64 bytes;
+	__u64 dead_bytes;
+};
+
+/**
+ * struct drm_fabric_holders - list who holds memory of a region
+ * @flags: (in) must be 0
+ * @n_holders: (in) room in @holders; (out) how many there are for the caller to see
+ * @device: (in) name of the device, NUL terminated, zero padded
+ * @region: (in) name of the region likewise
+ * @holders: (in) address of an array of struct drm_fabric_holder; 0 if there is no room
+ * @bytes: (out) in use in the region, dead pages included
+ * @hidden_bytes: (out) of @bytes: of address spaces that the caller may not see
+ * @n_hidden_handles: (out) handles that the caller may not see
+ * @hidden_reserved_bytes: (out) promised to these
+ *
+ * Everything of processes that the caller may read with ptrace(2) (its own among them), and all with
+ * CAP_SYS_ADMIN; handles whose opener has gone only with that. A snapshot under one lock: @bytes is
+ * @hidden_bytes and the @bytes of PROCESS and INHERITED rows, exactly; HANDLE rows divide the same
+ * bytes another way. Rows: HANDLE by number, then PROCESS in the order of their first placing, then
+ * INHERITED if there is any.
+ *
+ * Errors: -EINVAL malformed; -ENODEV no such device; -ENOENT no such region; -EFAULT; -ENOMEM;
+ * -EINTR; -ENOSPC more than there is room for: @n_holders says how many, nothing else is written.
+ */
+struct drm_fabric_holders {
+	__u32 flags;
+	__u32 n_holders;
+	char device[DRM_FABRIC_DEVICE_NAME_SIZE];
+	char region[DRM_FABRIC_REGION_NAME_SIZE];
+	__u64 holders;
+	__u64 bytes;
+	__u64 hidden_bytes;
+	__u64 n_hidden_handles;
+	__u64 hidden_reserved_bytes;
+};
+
+enum drm_fabric_location_type {
+	DRM_FABRIC_LOCATION_SYSTEM = 1,	/* system memory */
+	DRM_FABRIC_LOCATION_LOCAL,	/* memory of the device that touches it; stays where it can be used in place */
+	DRM_FABRIC_LOCATION_DEVMEM,	/* the region of a handle */
+};
+
+/**
+ * struct drm_fabric_location - where memory may live
+ * @type: enum drm_fabric_location_type
+ * @fd: a devmem fd if it is DEVMEM, else -1
+ */
+struct drm_fabric_location {
+	__u32 type;
+	__s32 fd;
+};
+
+#define DRM_FABRIC_MAX_LOCATIONS	8
+
+/**
+ * struct drm_fabric_prefer - where a range of the caller's address space should live
+ * @flags: (in) must be 0
+ * @n_locations: (in) 0: forget what was asked for before
+ * @start: (in) page-aligned address
+ * @length_bytes: (in) multiple of the page size, not 0
+ * @locations: (in) best first; the rest is zero
+ *
+ * A preference moves nothing by itself. Devices ask for it when they miss an address: the first
+ * location that has room, takes memory and is reached by the device is where the memory goes; if there
+ * is none, it stays. It holds for addresses, mapped or not; a later one replaces it where they overlap.
+ * It ends with munmap(2), at the old place of mremap(2), with execve(2) and the process; a child has
+ * none. It holds the handle, not its number: closing the fd, or using its number anew, does not change
+ * it. A location whose device or grant has gone does not come back.
+ *
+ * Errors: -EINVAL malformed; -EBADF no such fd; -EBADFD not a devmem fd; -EDQUOT the caller's uid has
+ * max_preferences_per_uid ranges (a parameter of the module); -ENOMEM; -EINTR.
+ */
+struct drm_fabric_prefer {
+	__u32 flags;
+	__u32 n_locations;
+	__u64 start;
+	__u64 length_bytes;
+	struct drm_fabric_location locations[DRM_FABRIC_MAX_LOCATIONS];
+};
+
+enum drm_fabric_location_status {
+	DRM_FABRIC_LOCATION_APPLIES = 1,	/* memory goes there now */
+	DRM_FABRIC_LOCATION_SPARE,		/* it would, but an earlier one applies */
+	DRM_FABRIC_LOCATION_FULL,		/* no room, or none that is not promised to others */
+	DRM_FABRIC_LOCATION_DRAINING,		/* the device takes no memory now */
+	DRM_FABRIC_LOCATION_GONE,		/* the device or the grant has gone for good */
+	DRM_FABRIC_LOCATION_UNREACHABLE,	/* the accessor does not reach it */
+	DRM_FABRIC_LOCATION_NO_MEMORY,		/* LOCAL: the accessor has no memory of its own */
+};
+
+/**
+ * struct drm_fabric_location_info - what has become of a location
+ * @type: enum drm_fabric_location_type
+ * @status: enum drm_fabric_location_status
+ * @devmem_id: DEVMEM: number of the handle, else 0
+ * @incarnation: DEVMEM: of its device, else 0
+ * @device: DEVMEM: name of its device, else empty
+ * @region: DEVMEM: name of its region, else empty
+ */
+struct drm_fabric_location_info {
+	__u32 type;
+	__u32 status;
+	__u64 devmem_id;
+	__u64 incarnation;
+	char device[DRM_FABRIC_DEVICE_NAME_SIZE];
+	char region[DRM_FABRIC_REGION_NAME_SIZE];
+};
+
+/**
+ * struct drm_fabric_preference - read a preference back
+ * @flags: (in) must be 0
+ * @accessor_fd: (in) a devmem fd on the device that is to access, -1 = any: then nothing is
+ * unreachable, and LOCAL applies
+ * @address: (in) the first range that ends behind it
+ * @start: (out) where that range begins
+ * @length_bytes: (out) its length; what was asked in one call may be several ranges by now, and ranges
+ * side by side with the same list are one
+ * @n_locations: (out)
+ * @pad: must be 0
+ * @locations: (out) as asked, and what of it applies now
+ *
+ * Errors: -EINVAL malformed; -ENOENT no range ends behind @address; -EBADF, -EBADFD @accessor_fd.
+ */
+struct drm_fabric_preference {
+	__u32 flags;
+	__s32 accessor_fd;
+	__u64 address;
+	__u64 start;
+	__u64 length_bytes;
+	__u32 n_locations;
+	__u32 pad;
+	struct drm_fabric_location_info locations[DRM_FABRIC_MAX_LOCATIONS];
+};
+
+/**
+ * struct drm_fabric_residence - how much is in one region
+ * @device: name of the device; it may have gone, and a newer one have its name
+ * @region: name of the region
+ * @incarnation: of the device
+ * @bytes: dead pages included
+ * @dead_bytes: of @bytes: their data is lost
+ */
+struct drm_fabric_residence {
+	char device[DRM_FABRIC_DEVICE_NAME_SIZE];
+	char region[DRM_FABRIC_REGION_NAME_SIZE];
+	__u64 incarnation;
+	__u64 bytes;
+	__u64 dead_bytes;
+};
+
+/**
+ * struct drm_fabric_residency - how much of a range of the caller's memory is where
+ * @flags: (in) must be 0
+ * @n_residences: (in) room in @residences; (out) how many regions have some of it
+ * @start: (in) page-aligned address in the caller's address space
+ * @length_bytes: (in) multiple of the page size, not 0, at most 1 TiB
+ * @residences: (in) address of an array of struct drm_fabric_residence; 0 if there is no room
+ * @system_bytes: (out) in system memory
+ * @absent_bytes: (out) not populated, swapped out, not mapped, or not accessible (PROT_NONE)
+ * @foreign_bytes: (out) in device memory that is not of the fabric
+ *
+ * A snapshot: nothing is faulted in or moved. The figures and the @bytes of all regions add up to
+ * @length_bytes. Regions in the order of their devices' joining.
+ *
+ * Errors: -EINVAL malformed; -EFAULT; -ENOMEM; -EINTR; -ENOSPC more regions than there is room for:
+ * @n_residences says how many, nothing else is written.
+ */
+struct drm_fabric_residency {
+	__u32 flags;
+	__u32 n_residences;
+	__u64 start;
+	__u64 length_bytes;
+	__u64 residences;
+	__u64 system_bytes;
+	__u64 absent_bytes;
+	__u64 foreign_bytes;
 };
 
 /* How a device reaches a peer's memory. Text form in sysfs in parentheses. */
@@ -289,6 +568,8 @@ enum drm_fabric_event_reason {
 	DRM_FABRIC_REASON_SUSPEND,	/* the machine goes to sleep */
 	DRM_FABRIC_REASON_COPY,		/* the copy engine gave up */
 	DRM_FABRIC_REASON_ABANDONED,	/* an administrator gave up what would not go home */
+	DRM_FABRIC_REASON_LOST,		/* the device does not answer any more */
+	DRM_FABRIC_REASON_GRANT,	/* whoever gave it, or an administrator, revoked the grant */
 };
 
 /**
@@ -378,6 +659,11 @@ struct drm_fabric_admin_open_devmem {
 /* /dev/drm_fabric */
 #define DRM_FABRIC_IOCTL_QUERY		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x00, struct drm_fabric_query)
 #define DRM_FABRIC_IOCTL_OPEN_DEVMEM	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x01, struct drm_fabric_open_devmem)
+#define DRM_FABRIC_IOCTL_PREFER		_IOW(DRM_FABRIC_IOCTL_BASE, 0x02, struct drm_fabric_prefer)
+#define DRM_FABRIC_IOCTL_PREFERENCE	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x03, struct drm_fabric_preference)
+#define DRM_FABRIC_IOCTL_RESIDENCY	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x04, struct drm_fabric_residency)
+#define DRM_FABRIC_IOCTL_HOLDERS	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x05, struct drm_fabric_holders)
+#define DRM_FABRIC_IOCTL_REVOKE		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x06, struct drm_fabric_revoke)
 
 /* devmem fd */
 #define DRM_FABRIC_DEVMEM_INFO		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x10, struct drm_fabric_devmem_info)
@@ -385,6 +671,8 @@ struct drm_fabric_admin_open_devmem {
 #define DRM_FABRIC_DEVMEM_TO_SYSTEM	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x12, struct drm_fabric_devmem_to_system)
 #define DRM_FABRIC_DEVMEM_RESIDENCY	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x13, struct drm_fabric_devmem_residency)
 #define DRM_FABRIC_DEVMEM_REACH		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x14, struct drm_fabric_devmem_reach)
+#define DRM_FABRIC_DEVMEM_RESERVE	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x15, struct drm_fabric_devmem_reserve)
+#define DRM_FABRIC_DEVMEM_GRANT		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x16, struct drm_fabric_devmem_grant)
 
 /* /dev/drm_fabric_admin */
 #define DRM_FABRIC_ADMIN_DRAIN		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x20, struct drm_fabric_admin_device)
@@ -392,6 +680,7 @@ struct drm_fabric_admin_open_devmem {
 #define DRM_FABRIC_ADMIN_EVICT		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x22, struct drm_fabric_admin_device)
 #define DRM_FABRIC_ADMIN_UNBIND		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x23, struct drm_fabric_admin_device)
 #define DRM_FABRIC_ADMIN_ABANDON	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x24, struct drm_fabric_admin_device)
+#define DRM_FABRIC_ADMIN_REVOKE		_IOWR(DRM_FABRIC_IOCTL_BASE, 0x25, struct drm_fabric_revoke)
 #define DRM_FABRIC_ADMIN_OPEN_DEVMEM	_IOWR(DRM_FABRIC_IOCTL_BASE, 0x26, struct drm_fabric_admin_open_devmem)
 
 #if defined(__cplusplus)

@@ -16,7 +16,7 @@
  *	  drm_fabric_device.users (rwsem; read: puts pages on the device; write: waits for these)
  *	    drm_fabric_device.state_lock (mutex)
  *	      region->lock (mutex: the pagemap's life; memremap waits behind it, in a worker)
- *	      region->handles_lock (spinlock), the lock of a handle's events inside it
+ *	      region->handles_lock, grants_lock (spinlocks), a handle's lock inside both
  *	    drm_fabric_device.vms_lock (mutex: the device's address spaces)
  *	      drm_fabric_vm.lock (mutex: ranges of one address space)
  *	        mmap_lock of the mirrored mm (read; taken inside the helpers)
@@ -26,12 +26,15 @@
  *	            drm_gpusvm.notifier_lock (read: commit; write: invalidation, also from reclaim)
  *	              drm_fabric_vm.gc_lock (spinlock), the driver's page-table lock
  *	            the shrinker's list of pagemaps (spinlock)
+ *	            accounts_lock (spinlock)
+ *	              the ledger of a region (spinlock), inside handles_lock and grants_lock, too
  *
  * A link's lock (mutex: its figures) is inside drm_fabric_registry and inside users; work of a link
  * takes users of the owner for reading, and is waited for with drm_fabric_registry held.
  *
  * state_lock and vms_lock are not held together, nor are region->lock and what is below vms_lock.
- * Spinlocks of the core have nothing inside but wait queues and what queues work.
+ * Spinlocks of the core have nothing inside but wait queues, what queues work, and the driver's
+ * @free_bytes under a ledger's.
  *
  * The pair table is read without locks (RCU): it is consulted under notifier_lock.
  */
@@ -153,7 +156,15 @@ struct drm_fabric_device_ops {
 	 */
 	void (*free)(struct drm_fabric_region *region, u64 offset, u64 size);
 
-	/** @free_bytes: of @region, for people. Any context. */
+	/**
+	 * @free_bytes: how much of @region could be allocated now, in blocks of PAGE_SIZE. Any
+	 * context, also under a spinlock of the core's.
+	 *
+	 * Users are promised bytes that are free by this figure. A driver that takes memory for
+	 * itself lowers the figure by that, best before it joins; afterwards only by what it must
+	 * have, for it may be taking what somebody was promised. That is then missing: who comes
+	 * last finds the region full. What is freed is in the figure when @free returns.
+	 */
 	u64 (*free_bytes)(struct drm_fabric_region *region);
 
 	/**

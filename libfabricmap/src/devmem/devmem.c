@@ -187,6 +187,7 @@ FABRICMAP_EXPORT const char *fabricmap_refused_name(size_t reason)
 		[DRM_FABRIC_REFUSED_UNREACHABLE] = "unreachable",
 		[DRM_FABRIC_REFUSED_LIMIT] = "limit",
 		[DRM_FABRIC_REFUSED_DEAD] = "dead",
+		[DRM_FABRIC_REFUSED_RESERVED] = "reserved",
 	};
 
 	return reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "unknown";
@@ -322,6 +323,8 @@ static const char *event_reason_name(uint32_t reason)
 		return "copy";
 	case DRM_FABRIC_REASON_ABANDONED:
 		return "abandoned";
+	case DRM_FABRIC_REASON_GRANT:
+		return "grant";
 	default:
 		return NULL;
 	}

@@ -54,5 +54,6 @@ int fabricmap_holders_new(struct fabricmap_holders **ret);
 int fabricmap_holders_add(struct fabricmap_holders *holders, struct fabricmap_holder *holder);
 void fabricmap_holders_sort(struct fabricmap_holders *holders);
 void fabricmap_holders_freep(struct fabricmap_holders **holders);
+void fabricmap_usage_freep(struct fabricmap_usage **usage);
 
 #endif
