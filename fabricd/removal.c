@@ -245,6 +245,8 @@ static void on_step_taken(void *userdata, int result)
 	}
 	if (result == -ENODEV && removal->step == STEP_UNBINDING)
 		return; /* gone already; the tick sees it */
+	if (result == -ENOTRECOVERABLE && !removal->failure[0])
+		return; /* lost; the tick sees it */
 	if (is_kernel_absent(result)) {
 		call_audit(removal->call, "remove", removal->device, "the kernel part is absent");
 		reply_kernel_absent(removal->call);
@@ -296,7 +298,8 @@ static void watch_eviction(struct removal *removal, const char *state, int64_t n
 {
 	char reason[128], blocked[32] = "none";
 
-	if (!strcmp(state, "offline")) {
+	/* What is lost does not come home. */
+	if (!strcmp(state, "offline") || !strcmp(state, "lost")) {
 		removal_step(removal, STEP_UNBINDING);
 		return;
 	}
@@ -346,6 +349,8 @@ static void removal_tick(struct removal *removal)
 	case STEP_DRAINING:
 		if (!strcmp(state, "online"))
 			removal_fail(removal, "the drain was called off by someone else");
+		else if (!strcmp(state, "lost"))
+			removal_step(removal, STEP_UNBINDING);
 		else if (now - removal->step_ms >= removal->drain_ms ||
 			 (!has_handles(removal) && !removal->resident_bytes))
 			removal_step(removal, STEP_EVICTING);

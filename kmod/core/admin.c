@@ -44,6 +44,8 @@ static int fabric_admin_start(struct drm_fabric_device *fdev,
 		return -ETIMEDOUT;
 	if (!READ_ONCE(fdev->left) && READ_ONCE(fdev->n_cancels) != cancels)
 		return -ECANCELED;
+	if (READ_ONCE(fdev->state) == DRM_FABRIC_STATE_LOST && over == evict_over)
+		return -ENOTRECOVERABLE;
 	return 0;
 }
 

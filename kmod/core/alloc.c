@@ -89,6 +89,7 @@ static void fabric_pages_give_back(struct fabric_alloc *alloc, unsigned long ind
 
 	for (unsigned long i = 0; i < n && atomic64_read(&region->n_dead); i++)
 		n_dead += test_and_clear_bit(index + i, pm->dead);
+	atomic64_sub(n_dead, &pm->n_dead);
 	atomic64_sub(n_dead, &region->n_dead);
 	if (!READ_ONCE(region->fdev->gone))
 		region->fdev->ops->free(region, (u64)index << PAGE_SHIFT, (u64)n << PAGE_SHIFT);
@@ -216,6 +217,7 @@ void fabric_folio_kill(struct folio *folio, bool abandoned)
 	/* The folio is not free: its allocation stays. */
 	alloc = READ_ONCE(pm->pages[index]);
 	fabric_charge_dead(alloc->handle, alloc->account, (u64)n << PAGE_SHIFT);
+	atomic64_add(n, &pm->n_dead);
 	atomic64_add(n, &pm->region->n_dead);
 	fabric_handles_lost(pm->region, (u64)n << PAGE_SHIFT, abandoned);
 }

@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 
 #include "fabric.h"
+#include "lost.h"
 
 #define FABRIC_COPY_TRIES 3
 
@@ -28,13 +29,19 @@ static int fabric_copy_once(struct drm_fabric_region *region, const struct drm_f
 	struct dma_fence *fence;
 	int err;
 
+	if (READ_ONCE(region->lost))
+		return -EIO;
 	fence = region->fdev->ops->copy(region, list, n);
-	if (IS_ERR(fence))
+	if (IS_ERR(fence)) {
+		if (!drm_fabric_device_present(region->fdev))
+			return -EIO;
 		return PTR_ERR(fence) == -ENOMEM ? -ENOMEM : -EIO;
+	}
 	dma_fence_wait(fence, false);
 	err = dma_fence_get_status(fence);
 	dma_fence_put(fence);
-	return err < 0 ? -EIO : 0;
+	/* An engine knows nothing of a device that was pulled out: it has read ones. */
+	return !drm_fabric_device_present(region->fdev) || err < 0 ? -EIO : 0;
 }
 
 /* Run a list to its end. The same work twice is harmless: sources do not change meanwhile. */
@@ -45,10 +52,51 @@ int fabric_copy_run(struct drm_fabric_region *region, const struct drm_fabric_co
 
 	for (int i = 0; i < FABRIC_COPY_TRIES && n; i++) {
 		err = fabric_copy_once(region, list, n);
-		if (!err)
+		if (!err || READ_ONCE(region->lost))
 			break;
 	}
 	return err;
+}
+
+/*
+ * drm_pagemap tells a source that copies to a peer nothing of the region where its pages are going
+ * to, but hands it the fence that the destination wants waited for. So every pagemap has one, with
+ * nothing to wait for, that says what its region is. No other fence is ever handed on here.
+ */
+struct fabric_arrival {
+	struct dma_fence fence; /* First: the last dma_fence_put() frees it. */
+	spinlock_t lock; /* the fence's */
+	struct drm_fabric_region *region; /* not counted: a pagemap holds both */
+};
+
+static const char *fabric_arrival_name(struct dma_fence *fence)
+{
+	return "drm_fabric";
+}
+
+static const struct dma_fence_ops fabric_arrival_ops = {
+	.get_driver_name = fabric_arrival_name,
+	.get_timeline_name = fabric_arrival_name,
+};
+
+struct dma_fence *fabric_arrival_new(struct drm_fabric_region *region)
+{
+	struct fabric_arrival *arrival = kzalloc_obj(*arrival);
+
+	static_assert(offsetof(struct fabric_arrival, fence) == 0);
+	if (!arrival)
+		return NULL;
+	spin_lock_init(&arrival->lock);
+	arrival->region = region;
+	dma_fence_init(&arrival->fence, &fabric_arrival_ops, &arrival->lock,
+		       dma_fence_context_alloc(1), 1);
+	dma_fence_signal(&arrival->fence);
+	return &arrival->fence;
+}
+
+static struct drm_fabric_region *arrival_region(struct dma_fence *fence)
+{
+	return container_of(fence, struct fabric_arrival, fence)->region;
 }
 
 struct copy_batch {
@@ -124,7 +172,7 @@ static void bury_failed(struct fabric_pagemap *pm, struct page **pages,
 			continue;
 		copy.offset = (u64)fabric_page_index(pm, pages[i]) << PAGE_SHIFT;
 		copy.addr = addrs[i];
-		if (fabric_copy_run(pm->region, &copy, 1) == -EIO)
+		if (fabric_copy_run(pm->region, &copy, 1) == -EIO && !READ_ONCE(pm->region->lost))
 			fabric_folio_kill(page_folio(pages[i]), false);
 	}
 }
@@ -167,7 +215,7 @@ int fabric_copy_to_devmem(struct page **pages, struct drm_pagemap_addr *addrs, u
 
 /*
  * drm_pagemap_devmem_ops.copy_to_ram: @pages are sources in one region, @addrs destinations:
- * system memory or a peer.
+ * system memory or a peer, and then @fence is the arrival of that.
  */
 int fabric_copy_to_ram(struct page **pages, struct drm_pagemap_addr *addrs, unsigned long npages,
 		       struct dma_fence *fence)
@@ -191,7 +239,7 @@ int fabric_copy_to_ram(struct page **pages, struct drm_pagemap_addr *addrs, unsi
 			continue;
 		}
 		/* What the engine could not read once is not trusted if it can the next time. */
-		if (test_bit(fabric_page_index(pm, pages[i]), pm->dead)) {
+		if (fabric_page_is_dead(pm, fabric_page_index(pm, pages[i]))) {
 			err = -EIO;
 			break;
 		}
@@ -207,6 +255,9 @@ int fabric_copy_to_ram(struct page **pages, struct drm_pagemap_addr *addrs, unsi
 		i += NR_PAGES(copy.addr.order);
 	}
 	err = copy_batch_fini(&batch, err);
+	/* What was written to a device that is not there any more has gone nowhere. */
+	if (!err && fence && !drm_fabric_device_present(arrival_region(fence)->fdev))
+		return -EIO;
 	if (err)
 		bury_failed(pm, pages, addrs, npages);
 	else

@@ -8,6 +8,7 @@
 #include <linux/sysfs.h>
 
 #include "fabric.h"
+#include "lost.h"
 
 /* Devices by parent, for device_map: read under RCU. */
 static DEFINE_XARRAY(by_parent);
@@ -346,6 +347,7 @@ fabric_device_alloc(struct drm_device *drm, const struct drm_fabric_device_ops *
 	xa_init(&fdev->links);
 	fabric_device_init_locks(fdev);
 	fabric_state_init(fdev);
+	fabric_lost_init(fdev);
 	INIT_LIST_HEAD(&fdev->vms);
 	return fdev;
 }
@@ -417,7 +419,7 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
 	list_add_tail(&fdev->link, &fabric_devices);
 	scoped_guard(mutex, &fdev->state_lock) {
 		WRITE_ONCE(fdev->leaving, false);
-		if (fabric_asleep) {
+		if (fabric_asleep && !READ_ONCE(fdev->lost)) {
 			fdev->asleep = true;
 			fdev->wake_state = DRM_FABRIC_STATE_ONLINE;
 			WRITE_ONCE(fdev->state, DRM_FABRIC_STATE_OFFLINE);
@@ -471,6 +473,8 @@ void drm_fabric_device_unregister(struct drm_fabric_device *fdev)
 	up_write(&fdev->users);
 	/* Nor from whoever frees a dead page. */
 	synchronize_rcu();
+	/* Somebody may have found it lost at the last moment. */
+	cancel_work_sync(&fdev->lost_work);
 	fabric_device_post(fdev, DRM_FABRIC_EVENT_REVOKED, 0, 0);
 
 	for (i = 0; i < fdev->n_regions; i++)

@@ -180,6 +180,9 @@ static bool evict_give_up(struct evict_window *w, unsigned long i, bool abandone
 {
 	struct folio *folio = page_folio(migrate_pfn_to_page(w->src[i]));
 
+	/* It is dead with all others. */
+	if (READ_ONCE(fabric_page_pagemap(folio_page(folio, 0))->region->lost))
+		return true;
 	if (folio_test_large(folio))
 		return false;
 	if (!fabric_device_evict_wanted(w->fdev, w->nr))
@@ -208,7 +211,7 @@ static enum fabric_blocked evict_get_destinations(struct fabric_pagemap *pm, str
 			continue;
 		page = migrate_pfn_to_page(w->src[i]);
 		order = folio_order(page_folio(page));
-		dead = test_bit(fabric_page_index(pm, page), pm->dead);
+		dead = fabric_page_is_dead(pm, fabric_page_index(pm, page));
 		if (may_take && !dead)
 			folio = evict_alloc(order);
 		if (!folio) {

@@ -54,6 +54,7 @@ enum fabric_blocked {
  * @unbinding: unbind_work is about to call remove(); no way back
  * @n_cancels: counts cancels, for those who wait for something that was called off
  * @n_evictions: counts evictions begun: an evictor that was called off must not go on with the next
+ * @lost: it has vanished; no way back. Set before @state and without a lock: see lost.c
  * @gone: remove() has come to its end; no operation of the driver is called any more
  * @left: after that: its files in sysfs have gone, too
  * @users: held for reading by work that may put pages on the device. A change of state flushes it
@@ -69,6 +70,7 @@ enum fabric_blocked {
  * @evict_work: takes everything home
  * @deadline_work: begins that when the notice is over
  * @unbind_work: unbinds the driver
+ * @lost_work: does what follows from @lost
  * @waitq: woken on each change of state and when the device is gone
  * @vms: address spaces, under @vms_lock
  */
@@ -90,6 +92,7 @@ struct drm_fabric_device {
 	bool leaving;
 	bool unbind_wanted;
 	bool unbinding;
+	int lost;
 	bool gone;
 	bool left;
 	unsigned int n_cancels;
@@ -106,6 +109,7 @@ struct drm_fabric_device {
 	struct work_struct evict_work;
 	struct delayed_work deadline_work;
 	struct work_struct unbind_work;
+	struct work_struct lost_work;
 	wait_queue_head_t waitq;
 	struct mutex vms_lock; /* see above */
 	struct list_head vms;
@@ -124,7 +128,8 @@ struct drm_fabric_device {
  * @n_buried: pagemaps that only dead pages keep
  * @n_handles: open handles
  * @n_pages: pages taken from the driver, whether or not they hold data yet
- * @n_dead: of these: tombstones
+ * @n_dead: of these: tombstones, while it is not @lost
+ * @lost: the device has vanished: all pages are dead, in every pagemap of the region
  * @n_mappings: addresses given out by device_map
  * @pagemap_creations: how often there was a new @pm
  * @creation_due_ns: when as many would be right as have been made; under @lock
@@ -150,6 +155,7 @@ struct drm_fabric_region {
 	atomic_t n_handles;
 	atomic64_t n_pages;
 	atomic64_t n_dead;
+	bool lost;
 	atomic64_t n_mappings;
 	atomic64_t moved_in_bytes;
 	atomic64_t moved_out_bytes;
@@ -177,8 +183,9 @@ struct drm_fabric_region {
  * @pages: per page of the region: the allocation that it belongs to, or NULL. A set entry holds
  * no reference; the page's zdd does. Who does not own the page looks under RCU
  * @dead: per page: a tombstone, its data is lost. Set by whoever holds the folio's lock, cleared
- * when the page is free; read by anybody
- * @n_pages: as in struct drm_fabric_region, of this pagemap
+ * when the page is free. fabric_page_is_dead() reads it
+ * @n_pages, @n_dead: as in struct drm_fabric_region, of this pagemap
+ * @arrival: see copy.c
  * @buried: not the region's any more, and dead pages keep it
  * @wanted: reclaim has asked for it
  * @link: the shrinker's
@@ -190,6 +197,8 @@ struct fabric_pagemap {
 	struct fabric_alloc **pages;
 	unsigned long *dead;
 	atomic64_t n_pages;
+	atomic64_t n_dead;
+	struct dma_fence *arrival;
 	bool buried;
 	bool wanted;
 	struct list_head link;
@@ -301,6 +310,8 @@ int fabric_device_unbind(struct drm_fabric_device *fdev, unsigned int *n_cancels
 int fabric_device_abandon(struct drm_fabric_device *fdev);
 void fabric_device_sleep(struct drm_fabric_device *fdev);
 void fabric_device_wake(struct drm_fabric_device *fdev);
+void fabric_state_lost(struct drm_fabric_device *fdev);
+void fabric_device_drop_pagemaps(struct drm_fabric_device *fdev);
 bool fabric_device_evict_wanted(struct drm_fabric_device *fdev, unsigned int nr);
 const char *fabric_state_name(int state);
 const char *fabric_blocked_name(struct drm_fabric_device *fdev);
@@ -329,12 +340,21 @@ static inline u64 fabric_region_resident(struct drm_fabric_region *region)
 	s64 n_pages = atomic64_read_acquire(&region->n_pages);
 	s64 n_dead = atomic64_read(&region->n_dead);
 
+	if (READ_ONCE(region->lost))
+		return 0;
 	return (u64)max(n_pages - n_dead, 0) << PAGE_SHIFT;
 }
 
 static inline u64 fabric_region_dead(struct drm_fabric_region *region)
 {
-	return (u64)atomic64_read(&region->n_dead) << PAGE_SHIFT;
+	return (u64)atomic64_read(READ_ONCE(region->lost) ? &region->n_pages : &region->n_dead)
+	       << PAGE_SHIFT;
+}
+
+/* Of @bytes in the region: how much is dead, if @dead_bytes were counted one by one. */
+static inline u64 fabric_dead_of(const struct drm_fabric_region *region, u64 bytes, u64 dead_bytes)
+{
+	return READ_ONCE(region->lost) ? bytes : dead_bytes;
 }
 
 /* region.c */
@@ -351,6 +371,7 @@ const char *fabric_region_pagemap_state(struct drm_fabric_region *region);
 void fabric_region_give_up_pagemap(struct drm_fabric_region *region);
 int fabric_region_trim(struct drm_fabric_region *region);
 int fabric_trim(void);
+u64 fabric_dead_bytes(void);
 int fabric_region_use_pagemap(struct drm_fabric_region *region);
 void fabric_region_check_idle(struct drm_fabric_region *region);
 void fabric_region_drop_pagemap(struct drm_fabric_region *region);
@@ -370,6 +391,12 @@ static inline struct fabric_pagemap *fabric_page_pagemap(struct page *page)
 static inline unsigned long fabric_page_index(struct fabric_pagemap *pm, struct page *page)
 {
 	return page_to_pfn(page) - PHYS_PFN(pm->pgmap.range.start);
+}
+
+/* Is the data of a page lost, with its device or alone? Under RCU, or with a hold on the page. */
+static inline bool fabric_page_is_dead(struct fabric_pagemap *pm, unsigned long index)
+{
+	return READ_ONCE(pm->region->lost) || test_bit(index, pm->dead);
 }
 
 /* shrinker.c */
@@ -395,6 +422,7 @@ int fabric_copy_to_devmem(struct page **pages, struct drm_pagemap_addr *addrs, u
 			  struct dma_fence *fence);
 int fabric_copy_to_ram(struct page **pages, struct drm_pagemap_addr *addrs, unsigned long npages,
 		       struct dma_fence *fence);
+struct dma_fence *fabric_arrival_new(struct drm_fabric_region *region);
 
 /* migrate.c */
 void fabric_migrate_init(void);

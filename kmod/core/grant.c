@@ -150,7 +150,7 @@ void fabric_giver_close(struct file *file)
 static u64 fabric_handle_alive(struct fabric_handle *handle)
 {
 	guard(spinlock)(&handle->region->ledger.lock);
-	return handle->bytes - handle->dead_bytes;
+	return handle->bytes - fabric_dead_of(handle->region, handle->bytes, handle->dead_bytes);
 }
 
 static void fabric_handle_take_back(struct fabric_handle *handle)
@@ -240,7 +240,8 @@ static u64 fabric_region_taken(struct drm_fabric_region *region)
 	guard(spinlock)(&region->ledger.lock);
 	list_for_each_entry(handle, &region->ledger.handles, ledger_link)
 		if (handle->taken)
-			sum += handle->bytes - handle->dead_bytes;
+			sum += handle->bytes -
+			       fabric_dead_of(region, handle->bytes, handle->dead_bytes);
 	return sum;
 }
 

@@ -96,7 +96,8 @@ static void holder_add_handle(struct holder_list *list, struct fabric_handle *ha
 			.grant_id = handle->grant_id,
 			.reserved_bytes = handle->reserved_bytes,
 			.bytes = handle->bytes,
-			.dead_bytes = handle->dead_bytes,
+			.dead_bytes = fabric_dead_of(handle->region, handle->bytes,
+						     handle->dead_bytes),
 		},
 		.pid = get_pid(handle->opener),
 		.uid = fabric_user_uid(handle->user),
@@ -117,7 +118,8 @@ static void holder_add_account(struct holder_list *list, struct fabric_account *
 		.row = {
 			.kind = DRM_FABRIC_HOLDER_PROCESS,
 			.bytes = account->bytes,
-			.dead_bytes = account->dead_bytes,
+			.dead_bytes = fabric_dead_of(account->region, account->bytes,
+						     account->dead_bytes),
 		},
 		.pid = get_pid(account->fmm->pid),
 		.fmm = account->fmm,
@@ -144,7 +146,8 @@ static void holder_add_inherited(struct holder_list *list, struct fabric_ledger 
 	};
 	list_for_each_entry(account, &ledger->accounts, link)
 		if (account->gone)
-			entry->row.dead_bytes += account->dead_bytes;
+			entry->row.dead_bytes += fabric_dead_of(account->region, account->bytes,
+								account->dead_bytes);
 }
 
 static void holder_list_fini(struct holder_list *list)

@@ -52,6 +52,9 @@ static const char why_acs[] = "access control (ACS) of the switch sends peer tra
 static const char why_no_path[] =
 	"no common PCIe bridge, and the host bridge is not known to pass peer traffic";
 
+static const char why_owner_lost[] = "the peer is lost";
+static const char why_accessor_lost[] = "the device is lost";
+
 static const char *const type_names[DRM_FABRIC_N_LINK_TYPES] = {
 	[DRM_FABRIC_LINK_NONE] = "none",
 	[DRM_FABRIC_LINK_PCIE_SWITCH] = "pcie_switch",
@@ -401,6 +404,10 @@ static void fabric_link_describe(struct fabric_link *link, struct drm_fabric_lin
 	if (!owner->n_regions) {
 		desc->up = false;
 		desc->why_not = "the peer has no memory of its own";
+	}
+	if (READ_ONCE(accessor->lost) || READ_ONCE(owner->lost)) {
+		desc->up = false;
+		desc->why_not = READ_ONCE(owner->lost) ? why_owner_lost : why_accessor_lost;
 	}
 	if (desc->up)
 		desc->why_not = NULL;

@@ -12,7 +12,8 @@
  * whose each byte is (account.c, holders.c, user.c). Programs hold handles on regions (handle.c,
  * event.c), reserve bytes (reserve.c), and give handles to others until they take them back
  * (grant.c, recall.c); administrators take devices away (admin.c, state.c), and so does the machine
- * when it goes to sleep (power.c). What is on the bus and has not joined is listed (unmanaged.c).
+ * when it goes to sleep (power.c); others vanish (lost.c). What is on the bus and has not joined is
+ * listed (unmanaged.c).
  *
  * DOC: Locking
  *
@@ -70,7 +71,15 @@ static ssize_t trim_store(const struct class *class, const struct class_attribut
 }
 static CLASS_ATTR_WO(trim);
 
+static ssize_t dead_bytes_show(const struct class *class, const struct class_attribute *attr,
+			       char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", fabric_dead_bytes());
+}
+static CLASS_ATTR_RO(dead_bytes);
+
 static struct attribute *fabric_class_attrs[] = {
+	&class_attr_dead_bytes.attr,
 	&class_attr_generation.attr,
 	&class_attr_trim.attr,
 	NULL,

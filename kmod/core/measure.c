@@ -15,6 +15,7 @@
 #include <linux/timekeeping.h>
 
 #include "link.h"
+#include "lost.h"
 
 /* Each way. */
 #define MEASURE_NS (80 * NSEC_PER_MSEC)
@@ -52,7 +53,7 @@ static int measure_copy(struct fabric_link *link, const struct scratch *scratch,
 					       size, write);
 	*ns = max(ktime_get_ns() - begin, 1);
 	cond_resched();
-	return err;
+	return err ?: drm_fabric_device_present(link->owner) ? 0 : -ESHUTDOWN;
 }
 
 /* *@mbps is never 0: that would say unknown. */

@@ -9,6 +9,7 @@
  * A device-private page that its owner's populate has put somewhere is shared by everybody who
  * shares the memory; only the caller's own mm is ever populated.
  */
+#include <linux/dma-fence.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -42,7 +43,7 @@ static vm_fault_t fabric_migrate_to_ram(struct vm_fault *vmf)
 	struct fabric_alloc *alloc = READ_ONCE(pm->pages[index]);
 	vm_fault_t ret;
 
-	if (test_bit(index, pm->dead))
+	if (fabric_page_is_dead(pm, index))
 		return VM_FAULT_HWPOISON;
 	/*
 	 * The fault holds a reference on the page: its allocation stays.
@@ -57,7 +58,7 @@ static vm_fault_t fabric_migrate_to_ram(struct vm_fault *vmf)
 	ret = drm_pagemap_pagemap_ops_get()->migrate_to_ram(vmf);
 	if (ret != VM_FAULT_SIGBUS)
 		return ret;
-	if (test_bit(index, pm->dead))
+	if (fabric_page_is_dead(pm, index))
 		return VM_FAULT_HWPOISON;
 	/* A dead neighbour stops the whole block: this page alone, then. */
 	if (vmf->pte) {
@@ -66,7 +67,7 @@ static vm_fault_t fabric_migrate_to_ram(struct vm_fault *vmf)
 		if (ret != VM_FAULT_SIGBUS)
 			return ret;
 	}
-	return test_bit(index, pm->dead) ? VM_FAULT_HWPOISON : VM_FAULT_OOM;
+	return fabric_page_is_dead(pm, index) ? VM_FAULT_HWPOISON : VM_FAULT_OOM;
 }
 
 /* Filled in once: pagemaps that live refer to it. */
@@ -211,9 +212,12 @@ static int populate_try(struct populate *p, unsigned long start, unsigned long e
 		return -ENOMEM;
 	/* The size is how much a CPU touch brings home; the true size is in the extents. */
 	drm_pagemap_devmem_init(&alloc->devmem, dev, p->mm, &fabric_devmem_ops, &p->pm->dpagemap,
-				FABRIC_FAULT_GRANULE, NULL);
+				FABRIC_FAULT_GRANULE, dma_fence_get(p->pm->arrival));
 	kref_get(&alloc->ref);
 	err = drm_pagemap_migrate_to_devmem(&alloc->devmem, p->mm, start, end, &details);
+	/* Upstream puts it only if all went well. */
+	dma_fence_put(alloc->devmem.pre_migrate_fence);
+	alloc->devmem.pre_migrate_fence = NULL;
 
 	/*
 	 * What has arrived is what is left of the pages taken, whatever the call says: it says
@@ -234,6 +238,8 @@ static int populate_try(struct populate *p, unsigned long start, unsigned long e
 		p->arrived += arrived;
 	}
 	fabric_alloc_put(alloc);
+	if (err && READ_ONCE(p->pm->region->lost))
+		return -ENODEV;
 	/* The range is mapped, that has been seen to: it is a link that went at this moment. */
 	return err == -EFAULT ? -EBUSY : err;
 }

@@ -15,6 +15,7 @@
  * lock, so they run in workers only.
  */
 #include <drm/drm_drv.h>
+#include <linux/dma-fence.h>
 #include <linux/hmm.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
@@ -34,7 +35,7 @@
  * Which page frames belong to which pagemap. Looked up under RCU for frames that may be gone the
  * next moment.
  */
-static DEFINE_MTREE(pagemaps);
+static struct maple_tree pagemaps = MTREE_INIT(pagemaps, MT_FLAGS_USE_RCU);
 
 /*
  * The region of an entry of a hmm_range_fault() snapshot, or NULL. Under RCU: to be compared, and
@@ -58,7 +59,20 @@ bool fabric_entry_is_dead(unsigned long hmm_pfn)
 
 	guard(rcu)();
 	pm = hmm_pfn & HMM_PFN_VALID ? mtree_load(&pagemaps, pfn) : NULL;
-	return pm && test_bit(pfn - PHYS_PFN(pm->pgmap.range.start), pm->dead);
+	return pm && fabric_page_is_dead(pm, pfn - PHYS_PFN(pm->pgmap.range.start));
+}
+
+/* Of all regions, also of those whose device has gone. */
+u64 fabric_dead_bytes(void)
+{
+	struct fabric_pagemap *pm;
+	unsigned long index = 0;
+	u64 n_pages = 0;
+
+	guard(rcu)();
+	mt_for_each(&pagemaps, pm, index, ULONG_MAX)
+		n_pages += atomic64_read(READ_ONCE(pm->region->lost) ? &pm->n_pages : &pm->n_dead);
+	return n_pages << PAGE_SHIFT;
 }
 
 /* Does anything refer to it? Under RCU or its region's lock. */
@@ -79,7 +93,7 @@ const char *fabric_region_pagemap_state(struct drm_fabric_region *region)
 	pm = READ_ONCE(region->pm);
 	if (pm)
 		return fabric_pagemap_in_use(pm) ? "active" : "idle";
-	if (atomic64_read(&region->n_dead))
+	if (fabric_region_dead(region))
 		return "dead";
 	return atomic_read(&region->n_dying) || atomic_read(&region->n_buried) ? "idle" : "absent";
 }
@@ -96,6 +110,7 @@ static void fabric_pagemap_free_rcu(struct rcu_head *rcu)
 {
 	struct fabric_pagemap *pm = container_of(rcu, struct fabric_pagemap, rcu);
 
+	dma_fence_put(pm->arrival);
 	kvfree(pm->dead);
 	kvfree(pm->pages);
 	kfree(pm);
@@ -137,7 +152,7 @@ static struct drm_pagemap_addr fabric_device_map(struct drm_pagemap *dpagemap, s
 	dma_addr_t addr = DMA_MAPPING_ERROR;
 	unsigned int proto = DRM_FABRIC_PROTO_PEER;
 
-	if (test_bit(fabric_page_index(pm, page), pm->dead)) {
+	if (fabric_page_is_dead(pm, fabric_page_index(pm, page))) {
 		/* Whoever planned this access has not seen it die. */
 	} else if (dev == region->fdev->dev.parent) {
 		addr = offset;
@@ -211,7 +226,8 @@ static struct fabric_pagemap *fabric_pagemap_new(struct drm_fabric_region *regio
 	INIT_LIST_HEAD(&pm->link);
 	pm->pages = kvcalloc(n_pages, sizeof(*pm->pages), gfp);
 	pm->dead = kvcalloc(BITS_TO_LONGS(n_pages), sizeof(long), gfp);
-	if (!pm->pages || !pm->dead) {
+	pm->arrival = fabric_arrival_new(region);
+	if (!pm->pages || !pm->dead || !pm->arrival) {
 		err = -ENOMEM;
 		goto free_pm;
 	}
@@ -378,7 +394,7 @@ int fabric_region_trim(struct drm_fabric_region *region)
 		err = -EBUSY;
 	else if (region->pm)
 		fabric_region_drop_pagemap_locked(region);
-	else if (atomic64_read(&region->n_dead))
+	else if (fabric_region_dead(region))
 		err = -EBUSY;
 	mutex_unlock(&region->lock);
 	if (!err && wait_var_event_killable(&region->n_dying, !atomic_read(&region->n_dying)))

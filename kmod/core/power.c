@@ -31,7 +31,8 @@ unsigned int fabric_asleep;
 
 static bool fabric_power_is_home(struct drm_fabric_device *fdev)
 {
-	return READ_ONCE(fdev->state) == DRM_FABRIC_STATE_OFFLINE;
+	/* One that is lost has nothing to bring home. */
+	return READ_ONCE(fdev->state) == DRM_FABRIC_STATE_OFFLINE || READ_ONCE(fdev->lost);
 }
 
 /* One that is not at home, counted, or NULL. */

@@ -22,7 +22,7 @@ static bool recall_wants(struct fabric_pagemap *pm, unsigned long index)
 
 	guard(rcu)();
 	alloc = READ_ONCE(pm->pages[index]);
-	return alloc && READ_ONCE(alloc->handle->taken) && !test_bit(index, pm->dead);
+	return alloc && READ_ONCE(alloc->handle->taken) && !fabric_page_is_dead(pm, index);
 }
 
 /* The pages around @index that some process maps. False: that has not brought anything home. */

@@ -4,7 +4,8 @@
  *
  *	online -> draining -> evicting -> offline
  *
- * and back to online from each, while the driver stays.
+ * and back to online from each, while the driver stays. From each of them also to lost, if the
+ * device vanishes: from there it leads to unregistration only (lost.c).
  *
  * A device's state is under its state_lock. Who may put pages on a device holds users for reading
  * and looks at the state; who changes the state then takes users for writing once, so that nobody
@@ -13,6 +14,7 @@
 #include <linux/sysfs.h>
 
 #include "fabric.h"
+#include "lost.h"
 
 /* So long the evictor defers to processes that are busy with their mappings. */
 #define EVICT_PATIENCE (2 * HZ)
@@ -28,6 +30,8 @@ const char *fabric_state_name(int state)
 		return "draining";
 	case DRM_FABRIC_STATE_EVICTING:
 		return "evicting";
+	case DRM_FABRIC_STATE_LOST:
+		return "lost";
 	default:
 		return "offline";
 	}
@@ -80,7 +84,8 @@ void fabric_device_flush_users(struct drm_fabric_device *fdev)
  * fabric_device_begin_use() - start work that may put pages on a device
  * @fdev: the device
  *
- * Return: 0: fabric_device_end_use() is due; -ESHUTDOWN: it takes nothing now; -ENODEV: it is gone.
+ * Return: 0: fabric_device_end_use() is due; -ESHUTDOWN: it takes nothing now; -ENODEV: it is gone
+ * or lost.
  */
 int fabric_device_begin_use(struct drm_fabric_device *fdev)
 {
@@ -88,9 +93,9 @@ int fabric_device_begin_use(struct drm_fabric_device *fdev)
 
 	if (down_read_killable(&fdev->users))
 		return -EINTR;
-	if (READ_ONCE(fdev->state) == DRM_FABRIC_STATE_ONLINE)
+	if (READ_ONCE(fdev->state) == DRM_FABRIC_STATE_ONLINE && !READ_ONCE(fdev->lost))
 		return 0;
-	err = READ_ONCE(fdev->leaving) ? -ENODEV : -ESHUTDOWN;
+	err = READ_ONCE(fdev->leaving) || READ_ONCE(fdev->lost) ? -ENODEV : -ESHUTDOWN;
 	up_read(&fdev->users);
 	return err;
 }
@@ -129,19 +134,31 @@ static void fabric_device_deadline_work(struct work_struct *work)
 		container_of(work, struct drm_fabric_device, deadline_work.work);
 
 	guard(mutex)(&fdev->state_lock);
-	if (fdev->state == DRM_FABRIC_STATE_DRAINING && fdev->evict_at_deadline &&
+	if (fdev->state == DRM_FABRIC_STATE_DRAINING && !fdev->lost && fdev->evict_at_deadline &&
 	    ktime_get_ns() >= fdev->deadline_ns)
 		fabric_device_evict_locked(fdev, fdev->reason);
+}
+
+/* May an administrator change its state? 0 or -errno. */
+static int fabric_device_may_act(struct drm_fabric_device *fdev)
+{
+	lockdep_assert_held(&fdev->state_lock);
+	if (fdev->leaving)
+		return -ENODEV;
+	if (fdev->lost)
+		return -ENOTRECOVERABLE;
+	return fdev->asleep ? -EBUSY : 0;
 }
 
 /* @evict: begin to evict when @notice_ms are over. */
 int fabric_device_drain(struct drm_fabric_device *fdev, unsigned int notice_ms, bool evict)
 {
+	int err;
+
 	scoped_guard(mutex, &fdev->state_lock) {
-		if (fdev->leaving)
-			return -ENODEV;
-		if (fdev->asleep)
-			return -EBUSY;
+		err = fabric_device_may_act(fdev);
+		if (err)
+			return err;
 		if (fdev->state != DRM_FABRIC_STATE_ONLINE)
 			return -EALREADY;
 		fabric_device_drain_locked(fdev, DRM_FABRIC_REASON_ADMIN, notice_ms);
@@ -171,11 +188,12 @@ static void fabric_device_cancel_locked(struct drm_fabric_device *fdev)
 
 int fabric_device_cancel(struct drm_fabric_device *fdev)
 {
+	int err;
+
 	guard(mutex)(&fdev->state_lock);
-	if (fdev->leaving || fdev->unbinding)
-		return -ENODEV;
-	if (fdev->asleep)
-		return -EBUSY;
+	err = fdev->unbinding ? -ENODEV : fabric_device_may_act(fdev);
+	if (err)
+		return err;
 	if (fdev->state == DRM_FABRIC_STATE_ONLINE)
 		return -EALREADY;
 	fabric_device_cancel_locked(fdev);
@@ -187,6 +205,8 @@ void fabric_device_sleep(struct drm_fabric_device *fdev)
 {
 	guard(mutex)(&fdev->state_lock);
 	fdev->asleep = true;
+	if (fdev->lost)
+		return;
 	/* What is on its way already goes on. */
 	if (fdev->state != DRM_FABRIC_STATE_ONLINE && fdev->state != DRM_FABRIC_STATE_DRAINING)
 		return;
@@ -205,7 +225,7 @@ void fabric_device_wake(struct drm_fabric_device *fdev)
 	state = fdev->wake_state;
 	fdev->asleep = false;
 	fdev->wake_state = 0;
-	if (!state || fdev->leaving)
+	if (!state || fdev->leaving || fdev->lost)
 		return;
 	if (state == DRM_FABRIC_STATE_ONLINE) {
 		fabric_device_cancel_locked(fdev);
@@ -227,6 +247,8 @@ void fabric_device_wake(struct drm_fabric_device *fdev)
 int fabric_device_abandon(struct drm_fabric_device *fdev)
 {
 	guard(mutex)(&fdev->state_lock);
+	if (fdev->lost)
+		return -ENOTRECOVERABLE;
 	if (fdev->state != DRM_FABRIC_STATE_EVICTING || fdev->abandoned)
 		return -EALREADY;
 	WRITE_ONCE(fdev->abandoned, true);
@@ -242,11 +264,12 @@ int fabric_device_abandon(struct drm_fabric_device *fdev)
  */
 int fabric_device_evict(struct drm_fabric_device *fdev, unsigned int *n_cancels)
 {
+	int err;
+
 	guard(mutex)(&fdev->state_lock);
-	if (fdev->leaving)
-		return -ENODEV;
-	if (fdev->asleep)
-		return -EBUSY;
+	err = fabric_device_may_act(fdev);
+	if (err)
+		return err;
 	if (fdev->state == DRM_FABRIC_STATE_EVICTING || fdev->state == DRM_FABRIC_STATE_OFFLINE)
 		return -EALREADY;
 	fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_ADMIN);
@@ -257,16 +280,21 @@ int fabric_device_evict(struct drm_fabric_device *fdev, unsigned int *n_cancels)
 /* The same, and unbind the driver then. */
 int fabric_device_unbind(struct drm_fabric_device *fdev, unsigned int *n_cancels)
 {
+	int err;
+
 	guard(mutex)(&fdev->state_lock);
-	if (fdev->leaving || fdev->unbinding)
-		return -ENODEV;
+	err = fdev->unbinding ? -ENODEV : fabric_device_may_act(fdev);
+	if (err && err != -ENOTRECOVERABLE)
+		return err;
 	if (fdev->asleep)
 		return -EBUSY;
 	if (fdev->unbind_wanted)
 		return -EALREADY;
 	fdev->unbind_wanted = true;
 	*n_cancels = fdev->n_cancels;
-	if (fdev->state == DRM_FABRIC_STATE_ONLINE || fdev->state == DRM_FABRIC_STATE_DRAINING)
+	/* From one that is lost there is nothing to evict. */
+	if (!err && (fdev->state == DRM_FABRIC_STATE_ONLINE ||
+		     fdev->state == DRM_FABRIC_STATE_DRAINING))
 		fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_ADMIN);
 	/* Still there from an unbind that was called off: that one goes on for us. */
 	get_device(&fdev->dev);
@@ -282,7 +310,7 @@ int fabric_device_unbind(struct drm_fabric_device *fdev, unsigned int *n_cancels
 bool fabric_device_evict_wanted(struct drm_fabric_device *fdev, unsigned int nr)
 {
 	return READ_ONCE(fdev->n_evictions) == nr &&
-	       READ_ONCE(fdev->state) == DRM_FABRIC_STATE_EVICTING;
+	       READ_ONCE(fdev->state) == DRM_FABRIC_STATE_EVICTING && !READ_ONCE(fdev->lost);
 }
 
 static void fabric_device_evict_region(struct drm_fabric_device *fdev, unsigned int nr,
@@ -321,15 +349,23 @@ static bool fabric_device_evicted(struct drm_fabric_device *fdev, unsigned int n
 	return true;
 }
 
+/* Nothing goes on here any more: what lived is at home, or all is lost. */
+static bool fabric_device_is_over(struct drm_fabric_device *fdev)
+{
+	int state = READ_ONCE(fdev->state);
+
+	return state == DRM_FABRIC_STATE_OFFLINE || state == DRM_FABRIC_STATE_LOST;
+}
+
 /*
- * The memory is at home; nobody waits for the struct pages to go. Called off meanwhile they are in
+ * What lives is at home; nobody waits for the struct pages to go. Called off meanwhile they are in
  * use again, so nobody may begin while they go.
  */
-static void fabric_device_drop_pagemaps(struct drm_fabric_device *fdev)
+void fabric_device_drop_pagemaps(struct drm_fabric_device *fdev)
 {
 	guard(rwsem_write)(&fdev->users);
 	scoped_guard(mutex, &fdev->state_lock)
-		if (fdev->state != DRM_FABRIC_STATE_OFFLINE)
+		if (!fabric_device_is_over(fdev))
 			return;
 	for (unsigned int i = 0; i < fdev->n_regions; i++)
 		fabric_region_drop_pagemap(fdev->regions[i]);
@@ -355,16 +391,15 @@ static void fabric_device_evict_work(struct work_struct *work)
 /* Evicted, called off, or overtaken by another way of taking the device. */
 static bool fabric_device_settled(struct drm_fabric_device *fdev)
 {
-	return READ_ONCE(fdev->state) == DRM_FABRIC_STATE_OFFLINE ||
-	       !READ_ONCE(fdev->unbind_wanted) || READ_ONCE(fdev->leaving);
+	return fabric_device_is_over(fdev) || !READ_ONCE(fdev->unbind_wanted) ||
+	       READ_ONCE(fdev->leaving);
 }
 
 /* From here on it cannot be called off. */
 static bool fabric_device_commit_unbind(struct drm_fabric_device *fdev)
 {
 	guard(mutex)(&fdev->state_lock);
-	fdev->unbinding = fdev->unbind_wanted && !fdev->leaving &&
-			  fdev->state == DRM_FABRIC_STATE_OFFLINE;
+	fdev->unbinding = fdev->unbind_wanted && !fdev->leaving && fabric_device_is_over(fdev);
 	return fdev->unbinding;
 }
 
@@ -391,21 +426,36 @@ void fabric_state_init(struct drm_fabric_device *fdev)
 	init_waitqueue_head(&fdev->waitq);
 }
 
-/* The driver takes the device away: returns when it is offline for good. */
+/* It has vanished. Whoever would change the state afterwards looks at @lost. */
+void fabric_state_lost(struct drm_fabric_device *fdev)
+{
+	guard(mutex)(&fdev->state_lock);
+	cancel_delayed_work(&fdev->deadline_work);
+	fdev->deadline_ns = 0;
+	fdev->wake_state = 0;
+	fdev->reason = DRM_FABRIC_REASON_LOST;
+	WRITE_ONCE(fdev->blocked, FABRIC_BLOCKED_NONE);
+	fabric_device_set_state(fdev, DRM_FABRIC_STATE_LOST);
+}
+
+/* The driver takes the device away: returns when it is offline for good, or lost. */
 void fabric_state_leave(struct drm_fabric_device *fdev)
 {
+	/* It may be leaving because it has been pulled out. */
+	(void)drm_fabric_device_present(fdev);
 	scoped_guard(mutex, &fdev->state_lock) {
 		WRITE_ONCE(fdev->leaving, true);
 		/* What was begun for a sleep, which loses no page, is the driver's from now on. */
-		if (fdev->reason != DRM_FABRIC_REASON_ADMIN)
+		if (!fdev->lost && fdev->reason != DRM_FABRIC_REASON_ADMIN)
 			WRITE_ONCE(fdev->reason, DRM_FABRIC_REASON_DRIVER);
-		if (fdev->state != DRM_FABRIC_STATE_OFFLINE &&
+		if (!fdev->lost && fdev->state != DRM_FABRIC_STATE_OFFLINE &&
 		    fdev->state != DRM_FABRIC_STATE_EVICTING)
 			fabric_device_evict_locked(fdev, DRM_FABRIC_REASON_DRIVER);
 		wake_up_all(&fdev->waitq);
 	}
 	cancel_delayed_work_sync(&fdev->deadline_work);
 	/* Idle: as long as it takes, and no hung-task warning about it. */
-	wait_event_idle(fdev->waitq, READ_ONCE(fdev->state) == DRM_FABRIC_STATE_OFFLINE);
+	wait_event_idle(fdev->waitq, fabric_device_is_over(fdev));
 	flush_work(&fdev->evict_work);
+	flush_work(&fdev->lost_work);
 }

@@ -7,16 +7,28 @@
  * for memory: where there is none for a job, the copy is done at once, in the caller. The copy is
  * done by pages because copy_page() is fast where memcpy() need not be. The queue is the device's;
  * remove() has stopped it before VRAM is unmapped.
+ *
+ * It may hang. A job that takes longer than copy_timeout_ms is the last one: the device is lost
+ * then. Nobody resets it, for what a reset leaves in VRAM is nothing to rely on.
  */
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/timer.h>
 #include <linux/workqueue.h>
 
+#include <drm/drm_print.h>
+
 #include "softgpu.h"
+
+static unsigned int copy_timeout_ms = 10000;
+module_param(copy_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(copy_timeout_ms,
+		 "A device whose copy engine works longer than that on one job is lost");
 
 /* The side of a job that is the engine's own: the offsets in its list are into this. */
 struct softgpu_local {
@@ -31,6 +43,7 @@ struct softgpu_copy_job {
 	spinlock_t lock;
 	struct work_struct work;
 	struct softgpu_device *sg;
+	struct drm_fabric_device *fdev;
 	struct softgpu_local local;
 	const struct drm_fabric_copy *list;
 	unsigned int n;
@@ -55,6 +68,7 @@ static const struct dma_fence_ops softgpu_copy_fence_ops = {
 static int softgpu_copy_piece(struct softgpu_device *sg, const struct softgpu_local *local,
 			      const struct drm_fabric_copy *copy, u64 done, u64 end)
 {
+	/* Whether the peers are there the core asks when all is done. */
 	unsigned long used = 0;
 
 	guard(rwsem_read)(&sg->windows_lock);
@@ -84,7 +98,7 @@ static int softgpu_copy_piece(struct softgpu_device *sg, const struct softgpu_lo
 			*(u8 *)other ^= 1;
 	}
 
-	return softgpu_window_all_present(sg, used) ? 0 : -ENODEV;
+	return 0;
 }
 
 static int softgpu_copy_run(struct softgpu_device *sg, const struct softgpu_local *local,
@@ -106,15 +120,31 @@ static int softgpu_copy_run(struct softgpu_device *sg, const struct softgpu_loca
 			/* An engine that fails has done something: all but the last piece. */
 			if (fail && i == n - 1 && end == size)
 				return -EIO;
-			err = softgpu_copy_piece(sg, local, list + i, done, end);
+			err = READ_ONCE(sg->copy_stuck) ? -ETIMEDOUT :
+				softgpu_copy_piece(sg, local, list + i, done, end);
 			if (err)
 				return err;
 			cond_resched();
 		}
 	}
 
-	/* Reads of a device that has been pulled out give ones, and writes are lost. */
-	return softgpu_is_present(sg->drm.dev) ? 0 : -ENODEV;
+	return 0;
+}
+
+/* A job has not ended in time: the engine is off from now on, and the job sees that soon. */
+static void softgpu_copy_watchdog(struct timer_list *timer)
+{
+	struct softgpu_device *sg = timer_container_of(sg, timer, copy_watchdog);
+
+	drm_err(&sg->drm, "the copy engine hangs\n");
+	WRITE_ONCE(sg->copy_stuck, true);
+	drm_fabric_device_lost(sg->copy_fdev);
+}
+
+static void softgpu_copy_hang(struct softgpu_device *sg)
+{
+	while (atomic_read(&sg->hang_copy) && !READ_ONCE(sg->copy_stuck))
+		schedule_timeout_idle(msecs_to_jiffies(10));
 }
 
 static void softgpu_copy_work(struct work_struct *work)
@@ -123,7 +153,13 @@ static void softgpu_copy_work(struct work_struct *work)
 	bool cookie = dma_fence_begin_signalling();
 	int err;
 
+	job->sg->copy_fdev = job->fdev;
+	mod_timer(&job->sg->copy_watchdog,
+		  jiffies + msecs_to_jiffies(READ_ONCE(copy_timeout_ms)));
+	softgpu_copy_hang(job->sg);
 	err = softgpu_copy_run(job->sg, &job->local, job->list, job->n);
+	/* Whoever waits for the fence keeps the device. */
+	timer_delete_sync(&job->sg->copy_watchdog);
 	if (err)
 		dma_fence_set_error(&job->fence, err);
 	dma_fence_signal(&job->fence);
@@ -132,10 +168,11 @@ static void softgpu_copy_work(struct work_struct *work)
 	dma_fence_put(&job->fence);
 }
 
-static struct dma_fence *softgpu_copy_start(struct softgpu_device *sg,
+static struct dma_fence *softgpu_copy_start(struct drm_fabric_device *fdev,
 					    const struct softgpu_local *local,
 					    const struct drm_fabric_copy *list, unsigned int n)
 {
+	struct softgpu_device *sg = drm_fabric_device_priv(fdev);
 	struct softgpu_copy_job *job;
 	int err;
 
@@ -148,6 +185,7 @@ static struct dma_fence *softgpu_copy_start(struct softgpu_device *sg,
 	}
 
 	job->sg = sg;
+	job->fdev = fdev;
 	job->local = *local;
 	job->list = list;
 	job->n = n;
@@ -169,14 +207,15 @@ static struct dma_fence *softgpu_copy_start(struct softgpu_device *sg,
 struct dma_fence *softgpu_copy(struct drm_fabric_region *region,
 			       const struct drm_fabric_copy *list, unsigned int n)
 {
-	struct softgpu_device *sg = softgpu_of_region(region);
+	struct drm_fabric_device *fdev = drm_fabric_region_device(region);
+	struct softgpu_device *sg = drm_fabric_device_priv(fdev);
 	const struct softgpu_local vram = { .kaddr = sg->vram.kaddr, .size = sg->vram.size };
 
-	return softgpu_copy_start(sg, &vram, list, n);
+	return softgpu_copy_start(fdev, &vram, list, n);
 }
 
 /* Move [@addr, @addr + @size) of a peer from or to @local, again and again if that is smaller. */
-static int softgpu_copy_peer(struct softgpu_device *sg, const struct softgpu_local *local,
+static int softgpu_copy_peer(struct drm_fabric_device *fdev, const struct softgpu_local *local,
 			     dma_addr_t addr, u64 size, bool write)
 {
 	/* As many of @local's size as there are, then one of each smaller one at most. */
@@ -202,7 +241,7 @@ static int softgpu_copy_peer(struct softgpu_device *sg, const struct softgpu_loc
 		n++;
 	}
 
-	fence = softgpu_copy_start(sg, local, list, n);
+	fence = softgpu_copy_start(fdev, local, list, n);
 	if (IS_ERR(fence)) {
 		err = PTR_ERR(fence);
 	} else {
@@ -248,7 +287,7 @@ int softgpu_copy_region(struct drm_fabric_device *accessor, struct drm_fabric_re
 				DMA_BIDIRECTIONAL, 0);
 	err = dma_mapping_error(dev, addr);
 	if (!err) {
-		err = softgpu_copy_peer(sg, &local, addr, size, write);
+		err = softgpu_copy_peer(accessor, &local, addr, size, write);
 		dma_unmap_resource(dev, addr, size, DMA_BIDIRECTIONAL, 0);
 	}
 
@@ -263,6 +302,7 @@ static void softgpu_copy_fini(void *data)
 	struct softgpu_device *sg = data;
 
 	destroy_workqueue(sg->copy_wq);
+	timer_shutdown_sync(&sg->copy_watchdog);
 }
 
 /**
@@ -274,6 +314,7 @@ static void softgpu_copy_fini(void *data)
 int softgpu_copy_init(struct softgpu_device *sg)
 {
 	spin_lock_init(&sg->copy_lock);
+	timer_setup(&sg->copy_watchdog, softgpu_copy_watchdog, 0);
 	sg->copy_context = dma_fence_context_alloc(1);
 	sg->copy_wq = alloc_ordered_workqueue("softgpu-copy-%s", WQ_MEM_RECLAIM | WQ_HIGHPRI,
 					      dev_name(sg->drm.dev));

@@ -26,6 +26,12 @@
 static DEFINE_MUTEX(devices_lock);
 static LIST_HEAD(devices);
 
+/* drm_fabric_device_ops.present */
+static bool softgpu_device_present(struct drm_fabric_device *fdev)
+{
+	return softgpu_is_present(drm_fabric_device_priv(fdev));
+}
+
 static const struct drm_fabric_device_ops softgpu_fabric_ops = {
 	.alloc = softgpu_vram_alloc,
 	.free = softgpu_vram_free,
@@ -35,6 +41,7 @@ static const struct drm_fabric_device_ops softgpu_fabric_ops = {
 	.revoke_peer = softgpu_window_revoke,
 	.describe_link = softgpu_link_describe,
 	.copy_region = softgpu_copy_region,
+	.present = softgpu_device_present,
 };
 
 static int softgpu_info_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
@@ -193,6 +200,19 @@ void softgpu_device_links_changed(const char *name)
 	drm_dev_put(&sg->drm);
 }
 
+/**
+ * softgpu_device_lost() - tell the core that a device does not answer any more
+ * @sg: the device, also one that joins or leaves at this moment
+ *
+ * One that leaves is found to be lost by the core itself, if it is not present. May sleep.
+ */
+void softgpu_device_lost(struct softgpu_device *sg)
+{
+	guard(mutex)(&sg->fdev_lock);
+	if (sg->fdev)
+		drm_fabric_device_lost(sg->fdev);
+}
+
 static int softgpu_join(struct softgpu_device *sg)
 {
 	struct drm_fabric_region_desc vram = {
@@ -297,7 +317,8 @@ int softgpu_device_add(struct device *dev, const struct softgpu_aperture *vram)
  * softgpu_device_remove() - take every page home and stop the engines
  * @dev: the device
  *
- * For remove(). Takes as long as that takes; afterwards nothing touches the VRAM.
+ * For remove(). Takes as long as that takes, unless the device is lost; afterwards nothing touches
+ * the VRAM.
  */
 void softgpu_device_remove(struct device *dev)
 {
@@ -309,6 +330,7 @@ void softgpu_device_remove(struct device *dev)
 	drm_dev_unplug(&sg->drm);
 	flush_workqueue(sg->exec_wq);
 	flush_workqueue(sg->copy_wq);
+	softgpu_vram_forget(sg);
 }
 
 static int __init softgpu_module_init(void)

@@ -163,9 +163,6 @@ static int softgpu_exec_run(struct softgpu_job *job)
 		cond_resched();
 	}
 
-	/* What was read of a device that has been pulled out was all ones. */
-	if (job->bytes[DRM_FABRIC_PROTO_LOCAL] && !softgpu_is_present(sg->drm.dev))
-		return -ENODEV;
 	return 0;
 }
 
@@ -177,6 +174,9 @@ static void softgpu_exec_work(struct work_struct *work)
 	unsigned int i;
 
 	job->err = softgpu_exec_run(job);
+	/* What was read of a device that has been pulled out was all ones. */
+	if (!drm_fabric_device_present(job->vm->base.fdev))
+		job->err = -ENODEV;
 
 	for (i = 0; i < SOFTGPU_N_PROTOS; i++)
 		atomic64_add(job->bytes[i], &sg->bytes[i]);

@@ -57,6 +57,26 @@ static void softgpu_pci_remove(struct pci_dev *pdev)
 	softgpu_device_remove(&pdev->dev);
 }
 
+/*
+ * A channel that is frozen or dead: nothing that the device holds can be read any more, and a reset
+ * of the slot would clear it. So there is no slot_reset: it would bring back an empty device under
+ * pages that still count on it, where unbinding and a rescan bring back a new one.
+ */
+static pci_ers_result_t softgpu_pci_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
+{
+	struct softgpu_device *sg = pci_get_drvdata(pdev);
+
+	if (state == pci_channel_io_normal)
+		return PCI_ERS_RESULT_CAN_RECOVER;
+	if (sg)
+		softgpu_device_lost(sg);
+	return PCI_ERS_RESULT_DISCONNECT;
+}
+
+static const struct pci_error_handlers softgpu_pci_error_handlers = {
+	.error_detected = softgpu_pci_error_detected,
+};
+
 static const struct pci_device_id softgpu_pci_ids[] = {
 	/* ivshmem of QEMU */
 	{ PCI_DEVICE(0x1af4, 0x1110) },
@@ -70,6 +90,7 @@ static struct pci_driver softgpu_pci_driver = {
 	.probe = softgpu_pci_probe,
 	.remove = softgpu_pci_remove,
 	.shutdown = softgpu_pci_remove,
+	.err_handler = &softgpu_pci_error_handlers,
 };
 
 int softgpu_pci_register(void)

@@ -106,6 +106,12 @@ struct softgpu_device {
 	spinlock_t copy_lock;
 	u64 copy_context;
 	u64 copy_seqno;
+	/** @copy_stuck: the copy engine has not ended a job in time, and is off */
+	bool copy_stuck;
+	/** @copy_watchdog: runs while a job does */
+	struct timer_list copy_watchdog;
+	/** @copy_fdev: whose job that is */
+	struct drm_fabric_device *copy_fdev;
 
 	/** @windows_lock: protects @windows, @window_ids; held for reading to use a window */
 	struct rw_semaphore windows_lock;
@@ -122,6 +128,10 @@ struct softgpu_device {
 	atomic_t fail_copy_seen;
 	/** @bad_page: the copy engine does not read this page of VRAM, from 1 */
 	atomic_t bad_page;
+	/** @vanished: it does not answer any more: see fail.c */
+	bool vanished;
+	/** @hang_copy: the copy engine does not end what it begins */
+	atomic_t hang_copy;
 	/** @corrupt_copy: so many pages from VRAM to system memory will have one bit wrong */
 	atomic_t corrupt_copy;
 };
@@ -181,14 +191,18 @@ static inline struct softgpu_device *softgpu_of_region(struct drm_fabric_region 
 }
 
 /* Has it not been pulled out? Asked after an access: one to a device that is away does not fail. */
-static inline bool softgpu_is_present(struct device *dev)
+static inline bool softgpu_is_present(struct softgpu_device *sg)
 {
-	return !dev_is_pci(dev) || pci_device_is_present(to_pci_dev(dev));
+	struct device *dev = sg->drm.dev;
+
+	return !READ_ONCE(sg->vanished) &&
+	       (!dev_is_pci(dev) || pci_device_is_present(to_pci_dev(dev)));
 }
 
 int softgpu_device_add(struct device *dev, const struct softgpu_aperture *vram);
 void softgpu_device_remove(struct device *dev);
 void softgpu_device_links_changed(const char *name);
+void softgpu_device_lost(struct softgpu_device *sg);
 
 int softgpu_pci_register(void);
 void softgpu_pci_unregister(void);
@@ -205,6 +219,7 @@ void softgpu_links_free(void);
 int softgpu_vram_init(struct softgpu_device *sg);
 int softgpu_vram_take(struct softgpu_device *sg, u64 size, u64 *ret_offset);
 void softgpu_vram_give(struct softgpu_device *sg, u64 offset, u64 size);
+void softgpu_vram_forget(struct softgpu_device *sg);
 int softgpu_vram_alloc(struct drm_fabric_region *region, u64 size, u64 *ret_offset);
 void softgpu_vram_free(struct drm_fabric_region *region, u64 offset, u64 size);
 u64 softgpu_vram_free_bytes(struct drm_fabric_region *region);

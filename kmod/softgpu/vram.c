@@ -18,22 +18,33 @@
 /* gen_pool_alloc() says 0 for "full": addresses begin here. Keeps the largest alignment. */
 #define SOFTGPU_VRAM_BASE	PMD_SIZE
 
-static void softgpu_vram_forget(struct gen_pool *pool, struct gen_pool_chunk *chunk, void *data)
-{
-	bitmap_zero(chunk->bits, gen_pool_size(pool) >> PAGE_SHIFT);
-}
-
 static void softgpu_vram_fini(struct drm_device *drm, void *data)
 {
-	struct gen_pool *pool = data;
+	gen_pool_destroy(data);
+}
 
-	/* Pages that died with the device were never freed, and gen_pool_destroy() BUGs on them. */
-	if (gen_pool_avail(pool) != gen_pool_size(pool)) {
-		drm_warn(drm, "%zu bytes of VRAM were never freed\n",
-			 gen_pool_size(pool) - gen_pool_avail(pool));
-		gen_pool_for_each_chunk(pool, softgpu_vram_forget, NULL);
-	}
-	gen_pool_destroy(pool);
+static void softgpu_vram_forget_chunk(struct gen_pool *pool, struct gen_pool_chunk *chunk,
+				      void *data)
+{
+	bitmap_zero(chunk->bits, gen_pool_size(pool) >> PAGE_SHIFT);
+	atomic_long_set(&chunk->avail, gen_pool_size(pool));
+}
+
+/**
+ * softgpu_vram_forget() - make all of the VRAM free, whoever has it
+ * @sg: the device, after it has left the fabric
+ *
+ * What is taken then is of pages whose data is lost: the core keeps these for as long as a process
+ * has them, but gives nothing back any more. gen_pool_destroy() BUGs on what is taken.
+ */
+void softgpu_vram_forget(struct softgpu_device *sg)
+{
+	size_t bytes = gen_pool_size(sg->vram_pool) - gen_pool_avail(sg->vram_pool);
+
+	if (!bytes)
+		return;
+	drm_info(&sg->drm, "it leaves with %zu bytes of VRAM whose data is lost\n", bytes);
+	gen_pool_for_each_chunk(sg->vram_pool, softgpu_vram_forget_chunk, NULL);
 }
 
 /**

@@ -22,8 +22,6 @@ struct softgpu_window {
 	phys_addr_t phys;
 	u64 size;
 	void *kaddr;
-	/* Whose aperture it is; counted. */
-	struct device *owner;
 };
 
 /**
@@ -87,7 +85,6 @@ int softgpu_window_attach(struct drm_fabric_device *accessor, struct drm_fabric_
 		err = -ENOMEM;
 		goto free_window;
 	}
-	window->owner = get_device(drm_fabric_device_drm(drm_fabric_region_device(region))->dev);
 
 	down_write(&sg->windows_lock);
 	window->id = ffz(sg->window_ids);
@@ -103,7 +100,6 @@ int softgpu_window_attach(struct drm_fabric_device *accessor, struct drm_fabric_
 	if (!err)
 		return 0;
 
-	put_device(window->owner);
 	memunmap(window->kaddr);
 free_window:
 	kfree(window);
@@ -127,7 +123,6 @@ void softgpu_window_revoke(struct drm_fabric_device *accessor, struct drm_fabric
 	if (WARN_ON(!window))
 		return;
 
-	put_device(window->owner);
 	memunmap(window->kaddr);
 	kfree(window);
 }
@@ -185,7 +180,7 @@ void *softgpu_window_resolve(struct softgpu_device *sg, unsigned int proto, u64 
  * @used: mask of windows
  *
  * A write to a device that has been pulled out is lost without a word, and a read gives ones: ask
- * afterwards.
+ * afterwards. It may be a device of another driver: the core knows.
  */
 bool softgpu_window_all_present(struct softgpu_device *sg, unsigned long used)
 {
@@ -197,7 +192,8 @@ bool softgpu_window_all_present(struct softgpu_device *sg, unsigned long used)
 		return true;
 
 	list_for_each_entry(window, &sg->windows, link)
-		if ((used & BIT(window->id)) && !softgpu_is_present(window->owner))
+		if ((used & BIT(window->id)) &&
+		    !drm_fabric_device_present(drm_fabric_region_device(window->region)))
 			return false;
 	return true;
 }

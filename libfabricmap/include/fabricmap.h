@@ -93,7 +93,7 @@ const char *fabricmap_device_name(const struct fabricmap_device *device);
 /** fabricmap_device_driver() - or NULL */
 const char *fabricmap_device_driver(const struct fabricmap_device *device);
 
-/** fabricmap_device_state() - "online", "draining", "evicting", "offline", "unbound" or "unmanaged"; static */
+/** fabricmap_device_state() - "online", "draining", "evicting", "offline", "lost", "unbound", "unmanaged"; static */
 const char *fabricmap_device_state(const struct fabricmap_device *device);
 
 /** fabricmap_device_incarnation() - counts, from 1, the devices that the name has stood for; or FABRICMAP_UNKNOWN */
@@ -292,7 +292,8 @@ int fabricmap_placement_take_fd(struct fabricmap_placement *placement, size_t in
 struct fabricmap_devmem_info {
 	char device[FABRICMAP_DEVICE_NAME_SIZE];
 	char region[FABRICMAP_REGION_NAME_SIZE];
-	const char *state; /* "online", "draining", "evicting", "offline", "revoked"; static; NULL: a newer kernel's */
+	/* "online", "draining", "evicting", "offline", "lost", "revoked"; static; NULL: a newer kernel's */
+	const char *state;
 	uint64_t incarnation;
 	uint64_t id;
 	uint64_t size_bytes;
@@ -350,8 +351,8 @@ struct fabricmap_devmem_event {
 	const char *type;
 	/*
 	 * Who began it: "admin", "driver" (unbind, hot-unplug, unloading), "suspend", "copy" (the copy engine gave
-	 * up), "abandoned" (an administrator gave it up), "grant" (the handle was taken back); static; NULL: nobody,
-	 * or a newer kernel's
+	 * up), "abandoned" (an administrator gave it up), "grant" (the handle was taken back), "lost" (the device does
+	 * not answer any more); static; NULL: nobody, or a newer kernel's
 	 */
 	const char *reason;
 	uint64_t sequence; /* on this handle, from 1; a gap shows that nobody read for too long */
@@ -615,10 +616,12 @@ typedef int (*fabricmap_progress_fn)(const struct fabricmap_progress *progress, 
  * @flags: FABRICMAP_REMOVE_*
  * @fn: may be NULL
  *
- * Drains, brings every page home, unbinds the driver, and waits for the end of each.
+ * Drains, brings every page home, unbinds the driver, and waits for the end of each. Of a device that is lost nothing
+ * goes home: it is unbound at once.
  *
  * Return: 0; what @fn returned; -ENODEV no such device; -ENOSYS the kernel part is absent; -EACCES not permitted;
- * -ECANCELED somebody called it off; -EINVAL malformed name or flags.
+ * -ECANCELED somebody called it off; -ENOTRECOVERABLE it is lost, and was to stay bound; -EINVAL malformed name or
+ * flags.
  */
 int fabricmap_admin_remove(const char *device, uint32_t drain_ms, unsigned int flags, fabricmap_progress_fn fn,
 			   void *userdata);
@@ -628,7 +631,7 @@ int fabricmap_admin_remove(const char *device, uint32_t drain_ms, unsigned int f
  *
  * Pages that went home stay there.
  *
- * Return: 0, -EALREADY it is online, others as fabricmap_admin_remove().
+ * Return: 0, -EALREADY it is online, -ENOTRECOVERABLE it is lost, others as fabricmap_admin_remove().
  */
 int fabricmap_admin_cancel(const char *device);
 

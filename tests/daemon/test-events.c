@@ -149,10 +149,10 @@ START_TEST(half_closed_subscriber_is_served_until_it_goes)
 
 	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
 	usleep(100000);
-	harness_write(&harness, "offline", "class/drm_fabric/%s/state", harness_device(0));
+	harness_write(&harness, "lost", "class/drm_fabric/%s/state", harness_device(0));
 	harness_set_generation(&harness, 2);
 	harness_reread(&harness);
-	expect_event(fd, "state_changed", harness_device(0), "offline");
+	expect_event(fd, "state_changed", harness_device(0), "lost");
 	close(fd);
 	usleep(500000);
 	ck_assert_uint_eq(harness_n_open_files(&harness), before);

@@ -181,7 +181,7 @@ START_TEST(words_and_back)
 {
 	for (int i = TOPOLOGY_LINK_NONE; i <= TOPOLOGY_LINK_SOFTGPU; i++)
 		ck_assert_int_eq(topology_link_type_from_string(topology_link_type_to_string(i)), i);
-	for (int i = TOPOLOGY_STATE_ONLINE; i <= TOPOLOGY_STATE_UNBOUND; i++)
+	for (int i = TOPOLOGY_STATE_ONLINE; i <= TOPOLOGY_STATE_UNMANAGED; i++)
 		ck_assert_int_eq(topology_state_from_string(topology_state_to_string(i)), i);
 	ck_assert_int_eq(topology_state_from_string("Online"), 0);
 	ck_assert_int_eq(topology_state_from_string(""), 0);

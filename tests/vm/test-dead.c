@@ -2,7 +2,6 @@
 /* Pages whose data is lost: SIGBUS there and only there, never other data, and nothing else suffers. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "gpu.h"
+#include "sigbus.h"
 
 #define PAGE ((size_t)4096)
 #define SIZE (4 * MIB)
@@ -28,42 +28,13 @@ static void restore(void)
 	gpu_restore();
 }
 
-static sigjmp_buf bus_return;
-static volatile int bus_code;
-static void *volatile bus_address;
-
-static void on_bus(int signal, siginfo_t *info, void *context)
-{
-	(void)signal;
-	(void)context;
-	bus_code = info->si_code;
-	bus_address = info->si_addr;
-	siglongjmp(bus_return, 1);
-}
-
-/* Reads a byte. Returns 0, or the code of the SIGBUS that came instead. */
-static int touch(const volatile char *at)
-{
-	const struct sigaction action = { .sa_sigaction = on_bus, .sa_flags = SA_SIGINFO };
-	struct sigaction old;
-
-	ck_assert(!sigaction(SIGBUS, &action, &old));
-	bus_code = 0;
-	if (!sigsetjmp(bus_return, 1))
-		(void)*at;
-	ck_assert(!sigaction(SIGBUS, &old, NULL));
-	if (bus_code)
-		ck_assert_ptr_eq((char *)((uintptr_t)bus_address & ~(PAGE - 1)), (const char *)at);
-	return bus_code;
-}
-
 /* Touches every page: dead ones say SIGBUS for a memory error, the others have their data. Returns bytes that are dead. */
 static size_t dead_bytes_of(char *addr, size_t size, const char *expected)
 {
 	size_t dead = 0;
 
 	for (size_t i = 0; i < size; i += PAGE) {
-		int code = touch(addr + i);
+		int code = sigbus_touch(addr + i);
 
 		if (code) {
 			ck_assert_int_eq(code, BUS_MCEERR_AR);
@@ -124,7 +95,7 @@ START_TEST(touch_of_a_bad_page)
 	gpu_fault(gpu, "bad_page", 0);
 	ck_assert_uint_eq(dead_bytes_of(a, SIZE, copy), expected);
 	for (size_t i = 0; i < SIZE && !dead; i += PAGE)
-		if (touch(a + i))
+		if (sigbus_touch(a + i))
 			dead = a + i;
 	ck_assert_ptr_nonnull(dead);
 	ck_assert_int_eq(gpu_try_exec(gpu, DRM_SOFTGPU_OP_CHECKSUM, NULL, dead, PAGE, 0, &exec), -EFAULT);
@@ -135,7 +106,7 @@ START_TEST(touch_of_a_bad_page)
 
 	child = fork();
 	if (!child)
-		_exit(touch(dead) == BUS_MCEERR_AR ? 0 : 1);
+		_exit(sigbus_touch(dead) == BUS_MCEERR_AR ? 0 : 1);
 	wait_child(child);
 	ck_assert_uint_eq(region_figure(gpu->name, "dead_bytes"), expected);
 	ck_assert(!munmap(a, SIZE));
@@ -318,7 +289,7 @@ START_TEST(memory_full_abandoned)
 	ck_assert_int_eq(waitpid(eater, NULL, WNOHANG), 0);
 	end_hog(eater);
 	for (size_t i = 0; i < MUCH; i += PAGE) {
-		int code = touch(a + i);
+		int code = sigbus_touch(a + i);
 
 		if (code) {
 			ck_assert_int_eq(code, BUS_MCEERR_AR);

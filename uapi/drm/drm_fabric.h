@@ -65,7 +65,7 @@ struct drm_fabric_query {
  * Makes the region's pagemap if there is none.
  *
  * Errors: -EBADF no such fd; -EINVAL not a render node of a device in the fabric, or a malformed
- * name; -ENOENT no such region; -ESHUTDOWN the device is draining; -ENODEV it is gone; -EDQUOT the
+ * name; -ENOENT no such region; -ESHUTDOWN the device is draining; -ENODEV it is gone or lost; -EDQUOT the
  * caller's uid has max_handles_per_uid handles (a parameter of the module; not for
  * CAP_SYS_RESOURCE), among them closed ones if memory placed through them is still there; -EINTR
  * while it waited for a pagemap; -ENOMEM, -EMFILE.
@@ -112,7 +112,7 @@ enum drm_fabric_state {
 	DRM_FABRIC_STATE_EVICTING,	/* (evicting) pages are on their way home */
 	DRM_FABRIC_STATE_OFFLINE,	/* (offline) bound, holds nothing that lives, takes nothing */
 	DRM_FABRIC_STATE_REVOKED,	/* handles only: the device has gone, or the grant was revoked */
-	DRM_FABRIC_STATE_LOST,		/* (lost) it does not answer any more; what it held is lost */
+	DRM_FABRIC_STATE_LOST,		/* (lost) bound, but does not answer any more; what it held is dead */
 };
 
 /* Why a page stayed where it was. Index into drm_fabric_devmem_populate.refused_bytes. */
@@ -150,8 +150,8 @@ enum drm_fabric_refusal {
  * after a step.
  *
  * The outputs are written also when it fails, and say how far it got; nothing is moved back.
- * Errors: -EINVAL malformed range; -ESHUTDOWN the device is draining; -ENODEV it is gone, or the
- * handle's grant was revoked; -EINTR; -ENOMEM; with STRICT also -EBUSY (busy, pinned, swapped or
+ * Errors: -EINVAL malformed range; -ESHUTDOWN the device is draining; -ENODEV it is gone or lost, or
+ * the handle's grant was revoked; -EINTR; -ENOMEM; with STRICT also -EBUSY (busy, pinned, swapped or
  * unreachable), -ENOSPC (region full, or reserved), -EOPNOTSUPP (not anonymous), -EFAULT (not mapped),
  * -EIO (copy engine), -EDQUOT (limit), -EHWPOISON (dead); refused_bytes tells which.
  */
@@ -615,12 +615,15 @@ struct drm_fabric_event {
  * there. EVICT: -> draining -> evicting -> offline. UNBIND: the same, and then the driver is
  * unbound; the device goes out of the fabric. ABANDON: only while it is evicting: what could not
  * go home for want of memory, because the copy failed, or because its process keeps its address
- * space locked becomes dead pages, so that the eviction ends; pages that can go home still do. A page once dead stays dead, also after CANCEL.
+ * space locked becomes dead pages, so that the eviction ends; pages that can go home still do. A page
+ * once dead stays dead, also after CANCEL. A device that is lost has nothing to bring home, and does
+ * not come back: UNBIND gets rid of it, and waits for nobody's memory.
  *
  * Errors: -EINVAL malformed; -ENODEV no such device; -EALREADY it is in that state (ABANDON: it is
  * not evicting); -EBUSY the machine is going to sleep or has not yet woken up: afterwards the device
  * is as it was before (not ABANDON); -ETIMEDOUT not done yet, goes on; -EINTR likewise; -ECANCELED
- * somebody called it off meanwhile.
+ * somebody called it off meanwhile; -ENOTRECOVERABLE the device is lost, or was lost meanwhile (not
+ * UNBIND).
  */
 struct drm_fabric_admin_device {
 	__u32 flags;

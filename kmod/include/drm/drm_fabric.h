@@ -171,9 +171,11 @@ struct drm_fabric_device_ops {
 	 * @copy: start @n pieces of work of @region's copy engine, in any order among themselves.
 	 *
 	 * Called with page locks held; the fence is in the reclaim path: no allocation that may
-	 * wait for reclaim may be needed for it to signal. Finite work only. An engine that
-	 * fails, or finds its device gone after the copy, sets the fence's error: the core keeps
-	 * the source and tries again or gives up. @list belongs to the core and is valid until
+	 * wait for reclaim may be needed for it to signal. Finite work only: a driver that sees
+	 * its engine not end a job calls drm_fabric_device_lost() and, when the engine cannot touch
+	 * memory any more, signals the fence. An engine that fails, or without @present finds its
+	 * device gone after the copy, sets the fence's error: the core keeps the source and tries
+	 * again or gives up. @list belongs to the core and is valid until
 	 * the fence has signalled.
 	 *
 	 * Return: a fence that the caller puts, or an ERR_PTR. -ENOMEM, which only an engine that
@@ -182,6 +184,16 @@ struct drm_fabric_device_ops {
 	 */
 	struct dma_fence *(*copy)(struct drm_fabric_region *region,
 				  const struct drm_fabric_copy *list, unsigned int n);
+
+	/**
+	 * @present: is the device still there? Optional.
+	 *
+	 * The core asks after each copy from or to its memory, and when it leaves; if it is not
+	 * there the device is lost, as by drm_fabric_device_lost(). Page locks and locks of other
+	 * drivers may be held: must neither sleep nor wait for memory. To read an ID from the
+	 * configuration space is right (pci_device_is_present()).
+	 */
+	bool (*present)(struct drm_fabric_device *fdev);
 
 	/**
 	 * @describe_link: how @accessor, the driver's own device, reaches @owner. Optional.
@@ -197,6 +209,10 @@ struct drm_fabric_device_ops {
 	 * aperture. Optional.
 	 *
 	 * May sleep. Return: 0, or an error: then the link is published as down.
+	 *
+	 * Afterwards @accessor's work may meet memory of a device that has vanished, and reads
+	 * ones there: before a job that has used @region is reported as done,
+	 * drm_fabric_device_present() of its device has to say so.
 	 */
 	int (*attach_peer)(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
 
@@ -291,8 +307,37 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
  * For the driver's remove(), before it stops its engines and before drm_dev_unplug(). Brings
  * every page home, revokes handles and address spaces, lets peers go and takes down the pagemaps.
  * Waits as long as that takes.
+ *
+ * A device that is lost, or that @present does not find, brings nothing home, and waits for no
+ * page: its memory goes with it, and @free is not called for it any more.
  */
 void drm_fabric_device_unregister(struct drm_fabric_device *fdev);
+
+/**
+ * drm_fabric_device_lost() - the device does not answer any more
+ * @fdev: the device
+ *
+ * Nothing that it holds is believed from this call on, even if it comes back: a touch of its pages
+ * is SIGBUS, and copies under way have failed. Peers are revoked, its address spaces ended and its
+ * holders told soon afterwards, by a worker. What is left to the driver is
+ * drm_fabric_device_unregister(); a device that comes back registers anew.
+ *
+ * Any context, atomic as well: an error handler of the bus, a timeout of an engine. From
+ * registration until drm_fabric_device_unregister() has returned; more than once is harmless.
+ */
+void drm_fabric_device_lost(struct drm_fabric_device *fdev);
+
+/**
+ * drm_fabric_device_present() - is a device still there?
+ * @fdev: the driver's own, or drm_fabric_region_device() of a peer's region between @attach_peer
+ * and @revoke_peer
+ *
+ * For who has used its memory, afterwards. A device that does not answer is lost from then on.
+ * Where @present may be called.
+ *
+ * Return: true: what was read was its data; false: it is lost, and what was read is nothing.
+ */
+bool drm_fabric_device_present(struct drm_fabric_device *fdev);
 
 /**
  * drm_fabric_links_changed() - links from or to a device may be different now

@@ -166,6 +166,8 @@ static int removal_drain(struct removal *removal, uint32_t drain_ms)
 	int r;
 
 	r = admin_call(DRM_FABRIC_ADMIN_DRAIN, removal->device, drain_ms);
+	if (r == -ENOTRECOVERABLE)
+		return 1; /* lost: nobody can leave, and nothing goes home */
 	if (r < 0 && r != -EALREADY)
 		return r;
 	for (;;) {
@@ -183,13 +185,13 @@ static int removal_drain(struct removal *removal, uint32_t drain_ms)
 	}
 }
 
-static int removal_evict(struct removal *removal)
+static int removal_evict(struct removal *removal, bool keep_bound)
 {
 	struct status status;
 	int r;
 
 	r = admin_call(DRM_FABRIC_ADMIN_EVICT, removal->device, 0);
-	if (r < 0 && r != -EALREADY && r != -ETIMEDOUT)
+	if (r < 0 && r != -EALREADY && r != -ETIMEDOUT && r != -ENOTRECOVERABLE)
 		return r;
 	for (;;) {
 		r = removal_look(removal, &status);
@@ -199,6 +201,8 @@ static int removal_evict(struct removal *removal)
 			return -ECANCELED;
 		if (!removal_report(removal, "evicting", &status))
 			return 0;
+		if (status.state == TOPOLOGY_STATE_LOST)
+			return keep_bound ? -ENOTRECOVERABLE : 1;
 		if (status.state == TOPOLOGY_STATE_OFFLINE)
 			return 1;
 		sleep_ms(POLL_MS);
@@ -250,7 +254,7 @@ FABRICMAP_EXPORT int fabricmap_admin_remove(const char *device, uint32_t drain_m
 	 */
 	r = removal_drain(&removal, drain_ms);
 	if (r == 1)
-		r = removal_evict(&removal);
+		r = removal_evict(&removal, flags & FABRICMAP_REMOVE_KEEP_BOUND);
 	if (r == 1 && !(flags & FABRICMAP_REMOVE_KEEP_BOUND))
 		r = removal_unbind(&removal);
 	if (r >= 0 && removal.verdict == 0)

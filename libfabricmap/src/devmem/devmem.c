@@ -125,6 +125,8 @@ static const char *state_name(uint32_t state)
 		return "offline";
 	case DRM_FABRIC_STATE_REVOKED:
 		return "revoked";
+	case DRM_FABRIC_STATE_LOST:
+		return "lost";
 	default:
 		return NULL;
 	}
@@ -325,6 +327,8 @@ static const char *event_reason_name(uint32_t reason)
 		return "abandoned";
 	case DRM_FABRIC_REASON_GRANT:
 		return "grant";
+	case DRM_FABRIC_REASON_LOST:
+		return "lost";
 	default:
 		return NULL;
 	}

@@ -12,9 +12,10 @@
 #include <string.h>
 
 static const char *const state_names[] = {
-	[TOPOLOGY_STATE_ONLINE] = "online",	[TOPOLOGY_STATE_DRAINING] = "draining",
-	[TOPOLOGY_STATE_EVICTING] = "evicting", [TOPOLOGY_STATE_OFFLINE] = "offline",
-	[TOPOLOGY_STATE_UNBOUND] = "unbound",	[TOPOLOGY_STATE_UNMANAGED] = "unmanaged",
+	[TOPOLOGY_STATE_ONLINE] = "online",	  [TOPOLOGY_STATE_DRAINING] = "draining",
+	[TOPOLOGY_STATE_EVICTING] = "evicting",	  [TOPOLOGY_STATE_OFFLINE] = "offline",
+	[TOPOLOGY_STATE_LOST] = "lost",		  [TOPOLOGY_STATE_UNBOUND] = "unbound",
+	[TOPOLOGY_STATE_UNMANAGED] = "unmanaged",
 };
 
 static const char *const link_type_names[] = {

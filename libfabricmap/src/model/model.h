@@ -36,6 +36,7 @@ enum topology_state {
 	TOPOLOGY_STATE_DRAINING,
 	TOPOLOGY_STATE_EVICTING,
 	TOPOLOGY_STATE_OFFLINE,
+	TOPOLOGY_STATE_LOST, /* it does not answer any more */
 	TOPOLOGY_STATE_UNBOUND, /* its driver was taken off by a removal; the bus still has it */
 	TOPOLOGY_STATE_UNMANAGED, /* a GPU or accelerator whose driver, if it has one, has not joined the fabric */
 };
