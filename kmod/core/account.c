@@ -270,6 +270,23 @@ int fabric_charge(struct fabric_handle *handle, struct fabric_account *account, 
 	return 0;
 }
 
+/**
+ * fabric_has_room() - is there room for a page now?
+ * @region: its device is not gone
+ * @handle: through which it would be placed; NULL: one that nothing is promised to
+ *
+ * Any context. A hint.
+ */
+bool fabric_has_room(struct drm_fabric_region *region, const struct fabric_handle *handle)
+{
+	if (region->fdev->ops->free_bytes(region) < PAGE_SIZE)
+		return false;
+	guard(spinlock)(&region->ledger.lock);
+	if (handle && handle->reserved_bytes)
+		return handle->bytes + PAGE_SIZE <= handle->reserved_bytes;
+	return !fabric_ledger_check(region, PAGE_SIZE);
+}
+
 /* The driver has them back. @dead_bytes: how much of it was dead. Any context. */
 void fabric_uncharge(struct fabric_handle *handle, struct fabric_account *account, u64 bytes,
 		     u64 dead_bytes)

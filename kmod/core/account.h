@@ -74,6 +74,7 @@ int fabric_handle_commit(struct fabric_handle *handle, u64 reserved_bytes, u64 b
 int fabric_charge(struct fabric_handle *handle, struct fabric_account *account, u64 bytes);
 void fabric_uncharge(struct fabric_handle *handle, struct fabric_account *account, u64 bytes,
 		     u64 dead_bytes);
+bool fabric_has_room(struct drm_fabric_region *region, const struct fabric_handle *handle);
 void fabric_charge_dead(struct fabric_handle *handle, struct fabric_account *account, u64 bytes);
 
 #endif /* FABRIC_ACCOUNT_H */

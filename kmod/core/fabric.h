@@ -14,6 +14,7 @@
 #include <linux/llist.h>
 #include <linux/maple_tree.h>
 #include <linux/memremap.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/string.h>
@@ -252,6 +253,13 @@ static inline bool fabric_name_ok(const char *name, size_t size)
 	return len < size && !memchr_inv(name + len, 0, size - len);
 }
 
+/* [start, start + length): pages of an address space. */
+static inline bool fabric_range_ok(u64 start, u64 length)
+{
+	return length && PAGE_ALIGNED(start) && PAGE_ALIGNED(length) && start < TASK_SIZE &&
+	       length <= TASK_SIZE - start;
+}
+
 /* What may be written to a file that does one thing: 1. Returns 0 or -EINVAL. */
 static inline int fabric_parse_act(const char *buf)
 {
@@ -427,7 +435,8 @@ struct dma_fence *fabric_arrival_new(struct drm_fabric_region *region);
 /* migrate.c */
 void fabric_migrate_init(void);
 const struct dev_pagemap_ops *fabric_dev_pagemap_ops(void);
-int fabric_populate(struct fabric_handle *handle, struct drm_fabric_devmem_populate *args);
+int fabric_populate(struct fabric_handle *handle, struct mm_struct *mm,
+		    struct drm_fabric_devmem_populate *args);
 
 /* walk.c */
 enum fabric_why {
@@ -452,12 +461,15 @@ int fabric_explain(struct drm_fabric_region *region, struct mm_struct *mm, unsig
 		   unsigned long end, u8 *why, const struct fabric_limit *limit);
 bool fabric_vma_fits(struct vm_area_struct *vma);
 int fabric_to_system(struct drm_fabric_region *region, struct drm_fabric_devmem_to_system *args);
-int fabric_residency(struct drm_fabric_region *region, struct drm_fabric_devmem_residency *args);
 int fabric_home_unreaching(struct drm_fabric_device *owner, struct mm_struct *mm,
 			   unsigned long start, unsigned long end,
 			   const struct fabric_limit *limit);
 int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, unsigned long start,
 		unsigned long end, bool write);
+
+/* residency.c */
+int fabric_residency(struct drm_fabric_region *region, struct drm_fabric_devmem_residency *args);
+int fabric_residency_ioctl(void __user *argp);
 
 /* evict.c */
 bool fabric_region_evict(struct drm_fabric_region *region, unsigned int nr, bool patient,
@@ -467,6 +479,7 @@ bool fabric_region_evict(struct drm_fabric_region *region, unsigned int nr, bool
 void fabric_vm_init_locks(struct drm_fabric_vm *vm);
 void fabric_vms_kill(struct drm_fabric_device *fdev);
 void fabric_vms_revoke(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
+void fabric_vms_forget(struct mm_struct *mm, unsigned long start, unsigned long end);
 
 /* user.c */
 struct fabric_user *fabric_user_get(const kuid_t *behalf);
@@ -474,6 +487,11 @@ void fabric_user_put(struct fabric_user *user);
 kuid_t fabric_user_uid(const struct fabric_user *user);
 int fabric_user_charge(struct fabric_user *user, u64 bytes);
 void fabric_user_uncharge(struct fabric_user *user, u64 bytes);
+bool fabric_user_has_room(struct fabric_user *user);
+struct fabric_user *fabric_user_get_to_prefer(void);
+void fabric_user_put_to_prefer(struct fabric_user *user);
+int fabric_user_add_preference(struct fabric_user *user);
+void fabric_user_move_preferences(struct fabric_user *user, int n);
 
 /* handle.c */
 #define FABRIC_HANDLE_EVENTS 8
@@ -523,6 +541,8 @@ struct file *fabric_handle_open(int render_fd, const char *region, const kuid_t 
 				u64 *ret_id);
 int fabric_handle_install(struct file *file, s32 *ret_fd, const void *args, size_t size,
 			  void __user *argp);
+struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, const kuid_t *behalf);
+struct fabric_handle *fabric_handle_by_fd(int fd);
 void fabric_handle_put(struct fabric_handle *handle);
 
 /* reserve.c */

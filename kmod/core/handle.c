@@ -66,13 +66,6 @@ static void fabric_handle_show_fdinfo(struct seq_file *m, struct file *file)
 		   fabric_ledger_read(region, &handle->reserved_bytes) / SZ_1K);
 }
 
-/* [start, start + length): pages of the caller's address space. */
-static bool range_ok(u64 start, u64 length)
-{
-	return length && PAGE_ALIGNED(start) && PAGE_ALIGNED(length) && start < TASK_SIZE &&
-	       length <= TASK_SIZE - start;
-}
-
 static long fabric_handle_info(struct fabric_handle *handle, void __user *argp)
 {
 	struct drm_fabric_region *region = handle->region;
@@ -109,9 +102,11 @@ static long fabric_handle_populate(struct fabric_handle *handle, void __user *ar
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
 	if (args.flags & ~DRM_FABRIC_POPULATE_STRICT || args.pad ||
-	    !range_ok(args.start, args.length_bytes))
+	    !fabric_range_ok(args.start, args.length_bytes))
 		return -EINVAL;
-	err = fabric_populate(handle, &args);
+	if (!current->mm)
+		return -EINVAL;
+	err = fabric_populate(handle, current->mm, &args);
 	if (copy_to_user(argp, &args, sizeof(args)))
 		return -EFAULT;
 	return err;
@@ -124,7 +119,7 @@ static long fabric_handle_to_system(struct fabric_handle *handle, void __user *a
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	if (args.flags || args.pad || !range_ok(args.start, args.length_bytes) ||
+	if (args.flags || args.pad || !fabric_range_ok(args.start, args.length_bytes) ||
 	    args.length_bytes > SZ_1T)
 		return -EINVAL;
 	if (READ_ONCE(handle->revoked))
@@ -142,7 +137,7 @@ static long fabric_handle_residency(struct fabric_handle *handle, void __user *a
 
 	if (copy_from_user(&args, argp, sizeof(args)))
 		return -EFAULT;
-	if (args.flags || args.pad || !range_ok(args.start, args.length_bytes) ||
+	if (args.flags || args.pad || !fabric_range_ok(args.start, args.length_bytes) ||
 	    args.length_bytes > SZ_1T)
 		return -EINVAL;
 	if (READ_ONCE(handle->revoked))
@@ -270,14 +265,29 @@ static const struct file_operations fabric_handle_fops = {
 	.show_fdinfo = fabric_handle_show_fdinfo,
 };
 
-/* A handle on @region, and the region's pagemap. fabric_device_begin_use() has been called. */
-static struct file *fabric_handle_new(struct drm_fabric_region *region, const kuid_t *behalf,
-				      u64 *ret_id)
+/* Counted; -EBADF, -EBADFD. */
+struct fabric_handle *fabric_handle_by_fd(int fd)
+{
+	struct file *file __free(fput) = fget(fd);
+	struct fabric_handle *handle;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (file->f_op != &fabric_handle_fops)
+		return ERR_PTR(-EBADFD);
+	handle = file->private_data;
+	kref_get(&handle->ref);
+	return handle;
+}
+
+/*
+ * A handle on @region that no file stands for: it hears of nothing. @behalf: see fabric_user_get().
+ * fabric_device_begin_use() has been called. Return: counted; -EDQUOT, -ENOMEM.
+ */
+struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, const kuid_t *behalf)
 {
 	struct fabric_handle *handle;
 	struct fabric_user *user;
-	struct file *file;
-	int err;
 
 	user = fabric_user_get(behalf);
 	if (IS_ERR(user))
@@ -298,6 +308,19 @@ static struct file *fabric_handle_new(struct drm_fabric_region *region, const ku
 	kobject_get(&region->kobj);
 	handle->region = region;
 	fabric_ledger_open(handle);
+	return handle;
+}
+
+/* A handle on @region, and the region's pagemap. fabric_device_begin_use() has been called. */
+static struct file *fabric_handle_new(struct drm_fabric_region *region, const kuid_t *behalf,
+				      u64 *ret_id)
+{
+	struct fabric_handle *handle = fabric_handle_alloc(region, behalf);
+	struct file *file;
+	int err;
+
+	if (IS_ERR(handle))
+		return ERR_CAST(handle);
 	file = anon_inode_getfile("[drm-fabric-devmem]", &fabric_handle_fops, handle,
 				  O_RDONLY | O_CLOEXEC);
 	if (IS_ERR(file)) {

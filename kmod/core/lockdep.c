@@ -12,11 +12,13 @@
 
 #include "compat.h"
 #include "fabric.h"
+#include "prefer.h"
 
 struct lock_sample {
 	struct drm_fabric_device fdev;
 	struct drm_fabric_region region;
 	struct drm_fabric_vm vm;
+	struct fabric_preferences preferences;
 };
 
 /* What is held by who wants memory, and may meet reclaim. */
@@ -42,6 +44,7 @@ static void fabric_lockdep_vm(struct lock_sample *s)
 	scoped_guard(rwsem_write, &s->vm.svm.notifier_lock)
 		might_lock(&s->vm.gc_lock);
 	might_lock(&s->region.ledger.lock);
+	might_lock(&s->preferences.lock);
 	fs_reclaim_release(GFP_KERNEL);
 }
 
@@ -59,6 +62,7 @@ int fabric_lockdep_init(void)
 	fabric_region_init_lock(&s->region);
 	fabric_ledger_init(&s->region.ledger);
 	fabric_vm_init_locks(&s->vm);
+	fabric_preferences_init(&s->preferences);
 	err = compat_gpusvm_init_lock(&s->vm.svm);
 	if (err)
 		goto free;

@@ -8,12 +8,13 @@
  * register devices with regions (device.c, region.c); the core compares them pair by pair
  * (link.c, measure.c, group.c), gives regions struct pages when somebody first wants to place
  * memory there (pagemap.c), moves memory in (migrate.c, alloc.c, copy.c), lets the CPU and the
- * evictor move it out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c). It knows
- * whose each byte is (account.c, holders.c, user.c). Programs hold handles on regions (handle.c,
- * event.c), reserve bytes (reserve.c), and give handles to others until they take them back
- * (grant.c, recall.c); administrators take devices away (admin.c, state.c), and so does the machine
- * when it goes to sleep (power.c); others vanish (lost.c). What is on the bus and has not joined is
- * listed (unmanaged.c).
+ * evictor move it out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c, fault.c).
+ * It knows whose each byte is (account.c, holders.c, user.c). Programs hold handles on regions
+ * (handle.c, event.c), reserve bytes (reserve.c), and give handles to others until they take them
+ * back (grant.c, recall.c). They say where ranges of their memory should live (prefer.c), which is
+ * looked at when a device misses an address (place.c), and ask where it is (residency.c).
+ * Administrators take devices away (admin.c, state.c), and so does the machine when it goes to sleep
+ * (power.c); others vanish (lost.c). What is on the bus and has not joined is listed (unmanaged.c).
  *
  * DOC: Locking
  *
@@ -29,6 +30,7 @@
 
 #include "fabric.h"
 #include "grant.h"
+#include "mm.h"
 
 /* The set of devices, and what follows from it: links and groups. */
 DEFINE_MUTEX(fabric_registry);
@@ -148,6 +150,12 @@ static long fabric_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return fabric_holders(argp);
 	case DRM_FABRIC_IOCTL_REVOKE:
 		return fabric_grant_revoke(file, argp);
+	case DRM_FABRIC_IOCTL_PREFER:
+		return fabric_prefer(argp);
+	case DRM_FABRIC_IOCTL_PREFERENCE:
+		return fabric_preference_read(argp);
+	case DRM_FABRIC_IOCTL_RESIDENCY:
+		return fabric_residency_ioctl(argp);
 	default:
 		return -ENOTTY;
 	}
@@ -262,6 +270,7 @@ static void __exit fabric_exit(void)
 	class_unregister(&fabric_group_class);
 	class_unregister(&fabric_class);
 	fabric_shrinker_exit();
+	fabric_mms_forget();
 	destroy_workqueue(fabric_evict_wq);
 	/* RCU callbacks queue work that frees what the last pages left behind. */
 	rcu_barrier();

@@ -7,7 +7,8 @@
  * own.
  *
  * A device-private page that its owner's populate has put somewhere is shared by everybody who
- * shares the memory; only the caller's own mm is ever populated.
+ * shares the memory. What is populated is the caller's own mm, or, when a device has missed an
+ * address of it, the mm that the device mirrors (place.c).
  */
 #include <linux/dma-fence.h>
 #include <linux/mm.h>
@@ -387,31 +388,32 @@ end_use:
 	return err;
 }
 
-/* Of current->mm. -EINTR, -ENOMEM. */
-static struct fabric_account *populate_account(struct drm_fabric_region *region)
+/* Of @mm. -EINTR, -ENOMEM, -ESRCH: it has nothing that is remembered, and is not the caller's. */
+static struct fabric_account *populate_account(struct drm_fabric_region *region,
+					       struct mm_struct *mm)
 {
-	struct fabric_mm *fmm = fabric_mm_get();
+	struct fabric_mm *fmm = mm == current->mm ? fabric_mm_get() : fabric_mm_find(mm);
 	struct fabric_account *account;
 
-	if (IS_ERR(fmm))
-		return ERR_CAST(fmm);
+	if (IS_ERR_OR_NULL(fmm))
+		return fmm ? ERR_CAST(fmm) : ERR_PTR(-ESRCH);
 	account = fabric_account_get(region, fmm);
 	fabric_mm_put(fmm);
 	return account ?: ERR_PTR(-ENOMEM);
 }
 
-int fabric_populate(struct fabric_handle *handle, struct drm_fabric_devmem_populate *args)
+/* Of @mm, whose users the caller holds. May run in a worker. */
+int fabric_populate(struct fabric_handle *handle, struct mm_struct *mm,
+		    struct drm_fabric_devmem_populate *args)
 {
-	struct populate p = { .handle = handle, .mm = current->mm, .args = args };
+	struct populate p = { .handle = handle, .mm = mm, .args = args };
 	unsigned long start = args->start, end = args->start + args->length_bytes, next;
 	int err = 0;
 
 	args->moved_bytes = 0;
 	args->present_bytes = 0;
 	memset(args->refused_bytes, 0, sizeof(args->refused_bytes));
-	if (!p.mm)
-		return -EINVAL;
-	p.account = populate_account(handle->region);
+	p.account = populate_account(handle->region, mm);
 	if (IS_ERR(p.account))
 		return PTR_ERR(p.account);
 	for (; start < end && !err; start = next) {

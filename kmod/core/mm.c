@@ -29,7 +29,12 @@ static struct fabric_mm *to_fabric_mm(struct mmu_notifier *notifier)
 static int fabric_mm_invalidate_start(struct mmu_notifier *notifier,
 				      const struct mmu_notifier_range *range)
 {
-	/* Perhaps in reclaim, or in the OOM reaper: nothing that sleeps. */
+	/*
+	 * Of nothing else, it may be reclaim; and not for the OOM reaper, who may not wait: that
+	 * mm is about to end.
+	 */
+	if (range->event == MMU_NOTIFY_UNMAP && mmu_notifier_range_blockable(range))
+		fabric_preferences_unmap(to_fabric_mm(notifier), range->start, range->end);
 	return 0;
 }
 
@@ -40,6 +45,7 @@ static void fabric_mm_release(struct mmu_notifier *notifier, struct mm_struct *m
 
 	WRITE_ONCE(fmm->gone, true);
 	fabric_accounts_gone(fmm);
+	fabric_preferences_unmap(fmm, 0, ULONG_MAX);
 }
 
 static struct mmu_notifier *fabric_mm_alloc(struct mm_struct *mm)
@@ -52,14 +58,18 @@ static struct mmu_notifier *fabric_mm_alloc(struct mm_struct *mm)
 	INIT_LIST_HEAD(&fmm->accounts);
 	fmm->pid = get_pid(task_tgid(current));
 	fmm->uid = current_uid();
+	fabric_preferences_init(&fmm->preferences);
 	return &fmm->notifier;
 }
 
 /* After a grace period of SRCU, which those who look one up do not wait in. */
 static void fabric_mm_free(struct mmu_notifier *notifier)
 {
-	put_pid(to_fabric_mm(notifier)->pid);
-	kfree_rcu(to_fabric_mm(notifier), rcu);
+	struct fabric_mm *fmm = to_fabric_mm(notifier);
+
+	fabric_preferences_fini(&fmm->preferences);
+	put_pid(fmm->pid);
+	kfree_rcu(fmm, rcu);
 }
 
 static const struct mmu_notifier_ops fabric_mm_ops = {
@@ -133,4 +143,15 @@ static void fabric_mm_last_put(struct kref *ref)
 void fabric_mm_put(struct fabric_mm *fmm)
 {
 	kref_put_mutex(&fmm->ref, fabric_mm_last_put, &mms_lock);
+}
+
+/* The module goes, and no device is there: what programs prefer means nothing any more. */
+void fabric_mms_forget(void)
+{
+	struct fabric_mm *fmm;
+	int bucket;
+
+	guard(mutex)(&mms_lock);
+	hash_for_each(mms, bucket, fmm, node)
+		fabric_preferences_unmap(fmm, 0, ULONG_MAX);
 }

@@ -10,6 +10,8 @@
 #include <linux/types.h>
 #include <linux/uidgid_types.h>
 
+#include "prefer.h"
+
 /**
  * struct fabric_mm - an address space that memory was placed for, or that has preferences
  * @notifier: on the mm, which it keeps (mmgrab)
@@ -19,6 +21,7 @@
  * @pid: the process that it was made for, by its leader; counted
  * @uid: of that then
  * @gone: the last user of the mm has left; it has no preferences then
+ * @preferences: see prefer.c
  */
 struct fabric_mm {
 	struct mmu_notifier notifier;
@@ -28,11 +31,13 @@ struct fabric_mm {
 	struct pid *pid;
 	kuid_t uid;
 	bool gone;
+	struct fabric_preferences preferences;
 	struct rcu_head rcu;
 };
 
 struct fabric_mm *fabric_mm_get(void);
 struct fabric_mm *fabric_mm_find(struct mm_struct *mm);
 void fabric_mm_put(struct fabric_mm *fmm);
+void fabric_mms_forget(void);
 
 #endif /* FABRIC_MM_H */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What one uid may have: handles, and bytes placed through them or promised to them.
+ * What one uid may have: handles, bytes placed through them or promised to them, and ranges with a
+ * preference.
  *
- * There is one entry for each uid that has handles. A handle holds the entry of whoever opened it,
- * also in other hands: who passes handles on answers for them, but for an administrator who says
- * for whom they are. An entry counts handles for as long
- * as they take memory, which may be after they were closed: pages placed through them keep them.
+ * There is one entry for each uid that has handles or preferences. A handle holds the entry of
+ * whoever opened it, also in other hands: who passes handles on answers for them, but for an
+ * administrator who says for whom they are. An entry counts handles for as long as they take memory,
+ * which may be after they were closed: pages placed through them, and preferences, keep them.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -23,9 +24,23 @@ module_param(max_bytes_per_uid, ulong, 0644);
 MODULE_PARM_DESC(max_bytes_per_uid,
 		 "bytes that a uid may place or reserve on devices (default: 0: any number)");
 
+static unsigned int max_preferences_per_uid = 65536;
+module_param(max_preferences_per_uid, uint, 0644);
+MODULE_PARM_DESC(max_preferences_per_uid,
+		 "ranges of addresses that a uid may prefer places for (default: 65536; 0: any number)");
+
+/**
+ * struct fabric_user - what a uid has
+ * @n_refs: handles, and lists of places; the entry goes with the last. Under users_lock
+ * @n_handles: under users_lock
+ * @n_preferences: ranges with such a list
+ * @bytes: placed through its handles
+ */
 struct fabric_user {
 	kuid_t uid;
-	unsigned int n_handles; /* under users_lock; the entry goes with the last */
+	unsigned int n_refs;
+	unsigned int n_handles;
+	atomic_t n_preferences;
 	atomic64_t bytes;
 };
 
@@ -38,20 +53,13 @@ static bool fabric_user_is_exempt(void)
 	return ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
 }
 
-/**
- * fabric_user_get() - count a new handle
- * @behalf: the uid that it is for, whose limit holds whoever the caller is; NULL: the caller's
- *
- * Return: the uid's entry, for fabric_user_put(); -EDQUOT, -ENOMEM.
- */
-struct fabric_user *fabric_user_get(const kuid_t *behalf)
+/* The entry of @uid, one reference more; -ENOMEM. */
+static struct fabric_user *fabric_user_entry(kuid_t uid)
 {
-	unsigned int max = READ_ONCE(max_handles_per_uid);
-	kuid_t uid = behalf ? *behalf : current_uid();
 	struct fabric_user *user;
 	int err;
 
-	guard(mutex)(&users_lock);
+	lockdep_assert_held(&users_lock);
 	user = xa_load(&users, __kuid_val(uid));
 	if (!user) {
 		user = kzalloc_obj(*user, GFP_KERNEL_ACCOUNT);
@@ -63,7 +71,38 @@ struct fabric_user *fabric_user_get(const kuid_t *behalf)
 			kfree(user);
 			return ERR_PTR(err);
 		}
-	} else if (max && user->n_handles >= max && (behalf || !fabric_user_is_exempt())) {
+	}
+	user->n_refs++;
+	return user;
+}
+
+static void fabric_user_unref(struct fabric_user *user)
+{
+	lockdep_assert_held(&users_lock);
+	if (--user->n_refs)
+		return;
+	WARN_ON_ONCE(atomic64_read(&user->bytes) || atomic_read(&user->n_preferences));
+	xa_erase(&users, __kuid_val(user->uid));
+	kfree(user);
+}
+
+/**
+ * fabric_user_get() - count a new handle
+ * @behalf: the uid that it is for, whose limit holds whoever the caller is; NULL: the caller's
+ *
+ * Return: the uid's entry, for fabric_user_put(); -EDQUOT, -ENOMEM.
+ */
+struct fabric_user *fabric_user_get(const kuid_t *behalf)
+{
+	unsigned int max = READ_ONCE(max_handles_per_uid);
+	struct fabric_user *user;
+
+	guard(mutex)(&users_lock);
+	user = fabric_user_entry(behalf ? *behalf : current_uid());
+	if (IS_ERR(user))
+		return user;
+	if (max && user->n_handles >= max && (behalf || !fabric_user_is_exempt())) {
+		fabric_user_unref(user);
 		return ERR_PTR(-EDQUOT);
 	}
 	user->n_handles++;
@@ -79,11 +118,40 @@ kuid_t fabric_user_uid(const struct fabric_user *user)
 void fabric_user_put(struct fabric_user *user)
 {
 	guard(mutex)(&users_lock);
-	if (--user->n_handles)
-		return;
-	WARN_ON_ONCE(atomic64_read(&user->bytes));
-	xa_erase(&users, __kuid_val(user->uid));
-	kfree(user);
+	user->n_handles--;
+	fabric_user_unref(user);
+}
+
+/* For a list of places of the caller's uid. Return: fabric_user_put_to_prefer() is due; -ENOMEM. */
+struct fabric_user *fabric_user_get_to_prefer(void)
+{
+	guard(mutex)(&users_lock);
+	return fabric_user_entry(current_uid());
+}
+
+/* May sleep. */
+void fabric_user_put_to_prefer(struct fabric_user *user)
+{
+	guard(mutex)(&users_lock);
+	fabric_user_unref(user);
+}
+
+/* One range more. Any context. Return: 0 or -EDQUOT. */
+int fabric_user_add_preference(struct fabric_user *user)
+{
+	unsigned int max = READ_ONCE(max_preferences_per_uid);
+	unsigned int n = atomic_inc_return(&user->n_preferences);
+
+	if (n <= max || !max || fabric_user_is_exempt())
+		return 0;
+	atomic_dec(&user->n_preferences);
+	return -EDQUOT;
+}
+
+/* @n more, or fewer, which nothing may stop. Any context. */
+void fabric_user_move_preferences(struct fabric_user *user, int n)
+{
+	atomic_add(n, &user->n_preferences);
 }
 
 /*
@@ -103,4 +171,13 @@ int fabric_user_charge(struct fabric_user *user, u64 bytes)
 void fabric_user_uncharge(struct fabric_user *user, u64 bytes)
 {
 	atomic64_sub(bytes, &user->bytes);
+}
+
+/* May a page be placed on behalf of @user? A hint. */
+bool fabric_user_has_room(struct fabric_user *user)
+{
+	unsigned long max = READ_ONCE(max_bytes_per_uid);
+
+	return !max || (u64)atomic64_read(&user->bytes) + PAGE_SIZE <= max ||
+	       fabric_user_is_exempt();
 }

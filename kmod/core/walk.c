@@ -17,17 +17,7 @@
 #include <linux/userfaultfd_k.h>
 
 #include "fabric.h"
-
-/*
- * A walk over an mm that nobody mirrors. Its notifier only keeps the sequence number. @limit: NULL
- * if nobody waits for the end of it.
- */
-struct fabric_walk {
-	struct mmu_interval_notifier mni;
-	struct mm_struct *mm;
-	unsigned long *pfns;
-	const struct fabric_limit *limit;
-};
+#include "walk.h"
 
 /* A process that does not stand still must not hold whoever waits for the device's users. */
 static bool fabric_limit_reached(const struct fabric_limit *limit)
@@ -47,8 +37,9 @@ static const struct mmu_interval_notifier_ops fabric_walk_ops = {
 	.invalidate = fabric_walk_invalidate,
 };
 
-static int fabric_walk_init(struct fabric_walk *walk, struct mm_struct *mm, unsigned long start,
-			    unsigned long end, const struct fabric_limit *limit)
+/* @mm: the caller holds its users, for as long as the walk lasts. */
+int fabric_walk_init(struct fabric_walk *walk, struct mm_struct *mm, unsigned long start,
+		     unsigned long end, const struct fabric_limit *limit)
 {
 	int err;
 
@@ -63,7 +54,7 @@ static int fabric_walk_init(struct fabric_walk *walk, struct mm_struct *mm, unsi
 	return err;
 }
 
-static void fabric_walk_fini(struct fabric_walk *walk)
+void fabric_walk_fini(struct fabric_walk *walk)
 {
 	mmu_interval_notifier_remove(&walk->mni);
 	kvfree(walk->pfns);
@@ -92,7 +83,8 @@ static int fabric_hmm_range(struct hmm_range *range, struct mm_struct *mm,
 	return err;
 }
 
-static int fabric_walk_snapshot(struct fabric_walk *walk, unsigned long start, unsigned long end)
+/* At most FABRIC_STEP. Nothing is faulted in. Return: 0; -EBUSY, -EINTR. */
+int fabric_walk_snapshot(struct fabric_walk *walk, unsigned long start, unsigned long end)
 {
 	struct hmm_range range = {
 		.notifier = &walk->mni,
@@ -145,12 +137,6 @@ int fabric_home(struct mm_struct *mm, struct mmu_interval_notifier *notifier, un
 {
 	return fabric_home_limited(mm, notifier, start, end, write, NULL);
 }
-
-/* Which pages are to come home. */
-struct fabric_wanted {
-	bool (*is)(struct drm_fabric_region *region, const void *arg);
-	const void *arg;
-};
 
 enum entry_is { ENTRY_OTHER, ENTRY_WANTED, ENTRY_DEAD };
 
@@ -208,8 +194,8 @@ static int fabric_walk_fetch(struct fabric_walk *walk, unsigned long start, unsi
  * looked again, for as long as something changes. *@moved and *@dead grow by bytes, also when it
  * fails.
  */
-static int fabric_walk_home(struct fabric_walk *walk, unsigned long start, unsigned long end,
-			    const struct fabric_wanted *wanted, u64 *moved, u64 *dead)
+int fabric_walk_home(struct fabric_walk *walk, unsigned long start, unsigned long end,
+		     const struct fabric_wanted *wanted, u64 *moved, u64 *dead)
 {
 	unsigned long n = (end - start) >> PAGE_SHIFT, alive, n_dead;
 	int err = fabric_walk_snapshot(walk, start, end), home_err;
@@ -280,8 +266,8 @@ static bool is_unreaching(struct drm_fabric_region *region, const void *arg)
 
 /*
  * Pages in [@start, @end) of devices that do not reach @owner come home: it is the source's engine
- * that copies from one region to another. @mm is current->mm. Those that have not come within
- * @limit stay.
+ * that copies from one region to another. The caller holds the users of @mm. Those that have not
+ * come within @limit stay.
  */
 int fabric_home_unreaching(struct drm_fabric_device *owner, struct mm_struct *mm,
 			   unsigned long start, unsigned long end, const struct fabric_limit *limit)
@@ -297,48 +283,6 @@ int fabric_home_unreaching(struct drm_fabric_device *owner, struct mm_struct *mm
 	if (err)
 		return err;
 	err = fabric_walk_home(&walk, start, end, &wanted, &moved, &dead);
-	fabric_walk_fini(&walk);
-	return err;
-}
-
-int fabric_residency(struct drm_fabric_region *region, struct drm_fabric_devmem_residency *args)
-{
-	unsigned long start = args->start, end = args->start + args->length_bytes;
-	struct fabric_walk walk;
-	int err;
-
-	if (!current->mm)
-		return -EINVAL;
-	err = fabric_walk_init(&walk, current->mm, start, end, NULL);
-	if (err)
-		return err;
-	args->region_bytes = 0;
-	args->other_bytes = 0;
-	args->system_bytes = 0;
-	args->absent_bytes = 0;
-	args->dead_bytes = 0;
-	for (unsigned long next; start < end; start = next) {
-		next = min(ALIGN(start + 1, FABRIC_STEP), end);
-		err = fabric_walk_snapshot(&walk, start, next);
-		if (err)
-			break;
-		cond_resched();
-		guard(rcu)();
-		for (unsigned long i = 0; i < (next - start) >> PAGE_SHIFT; i++) {
-			struct drm_fabric_region *r = fabric_region_of_entry(walk.pfns[i]);
-
-			if (!(walk.pfns[i] & HMM_PFN_VALID))
-				args->absent_bytes += PAGE_SIZE;
-			else if (!r)
-				args->system_bytes += PAGE_SIZE;
-			else if (r == region)
-				args->region_bytes += PAGE_SIZE;
-			else
-				args->other_bytes += PAGE_SIZE;
-			if (r && fabric_entry_is_dead(walk.pfns[i]))
-				args->dead_bytes += PAGE_SIZE;
-		}
-	}
 	fabric_walk_fini(&walk);
 	return err;
 }
@@ -467,7 +411,7 @@ static int explain_all(struct fabric_walk *walk, struct drm_fabric_region *regio
 /**
  * fabric_explain() - what became of pages that did not go into a region
  * @region: where they should have gone
- * @mm: current->mm; mmap_lock is not held
+ * @mm: whose; the caller holds its users, and not mmap_lock
  * @start: first address
  * @end: behind the last; inside one FABRIC_STEP
  * @why: for each page: FABRIC_WHY_NOBODY_ASKS, or the reason unless there is a better one (BUSY,

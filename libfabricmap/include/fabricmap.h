@@ -2,10 +2,11 @@
 /*
  * libfabricmap - which device memory a machine has, who is linked to whom, and handles on it.
  *
- * Four parts, each usable without the others:
+ * Five parts, each usable without the others:
  *
  *   struct fabricmap          a snapshot of the topology, from sysfs or from the daemon, and placement on it
  *   fabricmap_devmem_*        devmem fds: handles on one region of one device
+ *   fabricmap_prefer()        where ranges of the caller's memory should live; where they are
  *   fabricmap_client_*        the daemon: fabricd's public socket and its admin socket
  *   fabricmap_admin_*         administration without a daemon, for root
  *
@@ -554,6 +555,101 @@ int64_t fabricmap_usage_bytes(const struct fabricmap_usage *usage);
 int64_t fabricmap_usage_hidden_bytes(const struct fabricmap_usage *usage);
 size_t fabricmap_usage_n_hidden_handles(const struct fabricmap_usage *usage);
 int64_t fabricmap_usage_hidden_reserved_bytes(const struct fabricmap_usage *usage);
+
+/* ---- where the caller's memory should live, and where it is ---- */
+
+#define FABRICMAP_MAX_LOCATIONS 8
+
+enum {
+	FABRICMAP_LOCATION_SYSTEM = 1, /* system memory */
+	FABRICMAP_LOCATION_LOCAL = 2, /* of the device that touches it; stays where that can use it in place */
+	FABRICMAP_LOCATION_DEVMEM = 3 /* the region of a handle */
+};
+
+struct fabricmap_location {
+	unsigned int type; /* FABRICMAP_LOCATION_* */
+	int fd; /* DEVMEM: a devmem fd; else -1 */
+};
+
+struct fabricmap_location_info {
+	unsigned int type; /* FABRICMAP_LOCATION_*, or a newer kernel's */
+	/*
+	 * "applies" (memory goes there now), "spare" (an earlier one applies), "full", "draining", "gone",
+	 * "unreachable" (for the accessor), "no memory" (the accessor has none of its own); static; NULL: a newer
+	 * kernel's
+	 */
+	const char *status;
+	char device[FABRICMAP_DEVICE_NAME_SIZE]; /* DEVMEM; else "" */
+	char region[FABRICMAP_REGION_NAME_SIZE];
+	uint64_t incarnation; /* of the device; 0 if not DEVMEM */
+	uint64_t devmem_id; /* number of the handle; 0 if not DEVMEM */
+	uint64_t reserved[4];
+};
+
+struct fabricmap_preference {
+	uint64_t start; /* address where the range begins */
+	uint64_t length_bytes;
+	size_t n_locations;
+	struct fabricmap_location_info locations[FABRICMAP_MAX_LOCATIONS]; /* best first, as asked */
+	uint64_t reserved[4];
+};
+
+struct fabricmap_residence {
+	char device[FABRICMAP_DEVICE_NAME_SIZE]; /* may have gone, and a newer one have its name */
+	char region[FABRICMAP_REGION_NAME_SIZE];
+	uint64_t incarnation;
+	uint64_t bytes; /* with dead_bytes */
+	uint64_t dead_bytes; /* their data is lost, a touch is SIGBUS */
+	uint64_t reserved[4];
+};
+
+struct fabricmap_range_residency {
+	uint64_t system_bytes;
+	uint64_t absent_bytes; /* not populated, swapped out, not mapped, not accessible, or private to other drivers */
+	uint64_t foreign_bytes; /* in memory of devices that are not in the fabric */
+	uint64_t reserved[4];
+};
+
+/**
+ * fabricmap_prefer() - where a range of the caller's address space should live
+ * @address: page-aligned; need not be mapped
+ * @length_bytes: multiple of the page size, not 0
+ * @locations: best first; NULL if there is none. fds stay the caller's, and may be closed: the handles are kept
+ * @n_locations: at most FABRICMAP_MAX_LOCATIONS; 0: forget what was asked for before
+ *
+ * Moves nothing. A device that misses an address of the range has the memory put into the first location that has
+ * room, takes memory and is reached by it; if there is none, it stays. Replaces what was asked for the same addresses;
+ * ends with munmap(2), mremap(2) at the old place, execve(2) and the process, and is not inherited.
+ *
+ * Return: 0; -EINVAL malformed; -EBADF no such fd; -EBADFD not a devmem fd; -EDQUOT the uid has as many ranges as it
+ * may have; -ENOSYS the kernel part is absent; -ENOTTY it is too old; -ENOMEM, -EINTR.
+ */
+int fabricmap_prefer(const void *address, uint64_t length_bytes, const struct fabricmap_location *locations,
+		     size_t n_locations);
+
+/**
+ * fabricmap_preference() - what was asked for, and what of it applies now
+ * @address: the first range that ends behind it is told
+ * @accessor_fd: a devmem fd on the device that is to access; -1: any: nothing is unreachable then
+ *
+ * Return: 0; -ENOENT no range ends behind @address; -EBADF, -EBADFD @accessor_fd; -ENOSYS, -ENOTTY; -EINTR.
+ */
+int fabricmap_preference(const void *address, int accessor_fd, struct fabricmap_preference *ret);
+
+/**
+ * fabricmap_range_residency() - how much of a range of the caller's memory is where
+ * @address: page-aligned
+ * @length_bytes: multiple of the page size, not 0, at most 1 TiB
+ * @residences: one for each region that has some of it, in the order of the devices' joining; NULL if there is no room
+ * @n_residences: (in) room there; (out) how many there are, also with -ENOSPC
+ * @ret: the rest
+ *
+ * A snapshot; nothing is faulted in or moved. All bytes add up to @length_bytes.
+ *
+ * Return: 0; -ENOSPC more regions than there is room for; -EINVAL malformed range; -ENOSYS, -ENOTTY; -ENOMEM, -EINTR.
+ */
+int fabricmap_range_residency(const void *address, uint64_t length_bytes, struct fabricmap_residence *residences,
+			      size_t *n_residences, struct fabricmap_range_residency *ret);
 
 /* ---- holders ---- */
 

@@ -74,6 +74,35 @@ AT(drm_fabric_devmem_reach, owner_fd, 4);
 AT(drm_fabric_devmem_reach, generation, 40);
 AT(drm_fabric_devmem_reach, why_not, 48);
 
+SIZE(drm_fabric_location, 8);
+AT(drm_fabric_location, fd, 4);
+
+SIZE(drm_fabric_prefer, 88);
+AT(drm_fabric_prefer, n_locations, 4);
+AT(drm_fabric_prefer, start, 8);
+AT(drm_fabric_prefer, locations, 24);
+
+SIZE(drm_fabric_location_info, 72);
+AT(drm_fabric_location_info, devmem_id, 8);
+AT(drm_fabric_location_info, device, 24);
+AT(drm_fabric_location_info, region, 56);
+
+SIZE(drm_fabric_preference, 616);
+AT(drm_fabric_preference, accessor_fd, 4);
+AT(drm_fabric_preference, address, 8);
+AT(drm_fabric_preference, n_locations, 32);
+AT(drm_fabric_preference, locations, 40);
+
+SIZE(drm_fabric_residence, 72);
+AT(drm_fabric_residence, region, 32);
+AT(drm_fabric_residence, incarnation, 48);
+AT(drm_fabric_residence, dead_bytes, 64);
+
+SIZE(drm_fabric_residency, 56);
+AT(drm_fabric_residency, n_residences, 4);
+AT(drm_fabric_residency, residences, 24);
+AT(drm_fabric_residency, foreign_bytes, 48);
+
 SIZE(drm_fabric_event, 56);
 AT(drm_fabric_event, seq, 8);
 AT(drm_fabric_event, incarnation, 40);
@@ -88,6 +117,9 @@ _Static_assert(DRM_FABRIC_IOCTL_QUERY == 0xc020fa00, "QUERY");
 _Static_assert(DRM_FABRIC_IOCTL_OPEN_DEVMEM == 0xc028fa01, "OPEN_DEVMEM");
 _Static_assert(DRM_FABRIC_IOCTL_HOLDERS == 0xc060fa05, "HOLDERS");
 _Static_assert(DRM_FABRIC_IOCTL_REVOKE == 0xc018fa06, "REVOKE");
+_Static_assert(DRM_FABRIC_IOCTL_PREFER == 0x4058fa02, "PREFER");
+_Static_assert(DRM_FABRIC_IOCTL_PREFERENCE == 0xc268fa03, "PREFERENCE");
+_Static_assert(DRM_FABRIC_IOCTL_RESIDENCY == 0xc038fa04, "RESIDENCY");
 _Static_assert(DRM_FABRIC_DEVMEM_INFO == 0xc060fa10, "INFO");
 _Static_assert(DRM_FABRIC_DEVMEM_POPULATE == 0xc0a8fa11, "POPULATE");
 _Static_assert(DRM_FABRIC_DEVMEM_TO_SYSTEM == 0xc028fa12, "TO_SYSTEM");

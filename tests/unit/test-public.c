@@ -192,6 +192,7 @@ START_TEST(wrong_arguments_and_fds)
 	ck_assert_int_eq(fabricmap_giver_revoke(-1, 1, 0, NULL), -EBADF);
 	ck_assert_int_eq(fabricmap_usage_read("../../etc", "vram0", &usage), -EINVAL);
 	ck_assert_int_eq(fabricmap_usage_read("0000:43:00.0", "", &usage), -EINVAL);
+	ck_assert_int_eq(fabricmap_prefer(NULL, 4096, NULL, FABRICMAP_MAX_LOCATIONS + 1), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_remove("a/b", 0, 0, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_remove("0000:40:00.0", 0, 99, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(fabricmap_admin_cancel("..\n"), -EINVAL);

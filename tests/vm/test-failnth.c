@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "gpu.h"
+#include "prefer.h"
 
 #define SIZE ((size_t)256 * 1024)
 #define PATIENCE_MS 60000
@@ -27,6 +27,7 @@ struct context {
 	char *area;
 	int fabric_fd, admin_fd;
 	uint64_t grant_id;
+	size_t n_preferred; /* bytes, after the call */
 };
 
 /* One operation: brought to where it can be called, called, undone. */
@@ -196,6 +197,98 @@ static int call_holders(struct context *c)
 	return r;
 }
 
+static int call_range_residency(struct context *c)
+{
+	struct drm_fabric_residence in[8];
+	struct drm_fabric_residency args = {
+		.start = (uintptr_t)c->area, .length_bytes = SIZE, .n_residences = 8, .residences = (uintptr_t)in
+	};
+
+	return result_of(ioctl(c->fabric_fd, DRM_FABRIC_IOCTL_RESIDENCY, &args));
+}
+
+/* Bytes from the beginning of the area on that have a preference, up to the first that has none. */
+static size_t preferred_bytes(struct context *c, size_t from)
+{
+	struct drm_fabric_preference is = { .accessor_fd = -1, .address = (uintptr_t)c->area + from };
+	uint64_t at = (uintptr_t)c->area + from;
+
+	if (ioctl(c->fabric_fd, DRM_FABRIC_IOCTL_PREFERENCE, &is) || is.start > at)
+		return 0;
+	return is.start + is.length_bytes - at;
+}
+
+static int prefer_here(struct context *c, size_t from, size_t size)
+{
+	struct drm_fabric_prefer args = {
+		.n_locations = 1,
+		.start = (uintptr_t)c->area + from,
+		.length_bytes = size,
+		.locations = { { DRM_FABRIC_LOCATION_DEVMEM, c->gpu->devmem_fd } },
+	};
+
+	return result_of(ioctl(c->fabric_fd, DRM_FABRIC_IOCTL_PREFER, &args));
+}
+
+/* An error has changed nothing. */
+static int call_prefer(struct context *c)
+{
+	int r = prefer_here(c, 0, SIZE);
+
+	c->n_preferred = r ? 0 : SIZE;
+	return r;
+}
+
+static void with_preference(struct context *c)
+{
+	with_handle(c);
+	ck_assert_int_eq(prefer_here(c, 0, SIZE), 0);
+}
+
+static void preferred_without_handle(struct context *c)
+{
+	ck_assert_uint_eq(preferred_bytes(c, 0), c->n_preferred);
+	without_handle(c);
+}
+
+static int call_preference(struct context *c)
+{
+	struct drm_fabric_preference is = { .accessor_fd = c->gpu->devmem_fd };
+
+	return result_of(ioctl(c->fabric_fd, DRM_FABRIC_IOCTL_PREFERENCE, &is));
+}
+
+/* Forgets the middle: two ranges become of one. */
+static int call_forget(struct context *c)
+{
+	struct drm_fabric_prefer args = { .start = (uintptr_t)c->area + PAGE, .length_bytes = PAGE };
+	int r = result_of(ioctl(c->fabric_fd, DRM_FABRIC_IOCTL_PREFER, &args));
+
+	c->n_preferred = r ? SIZE : PAGE;
+	return r;
+}
+
+/* The notifier has something put aside: no part is forgotten, whatever fails. */
+static int call_munmap(struct context *c)
+{
+	int r = result_of(munmap(c->area + PAGE, PAGE));
+
+	c->n_preferred = r ? 0 : SIZE - 2 * PAGE;
+	return r;
+}
+
+static void unmapped_without_handle(struct context *c)
+{
+	if (c->n_preferred) {
+		ck_assert_uint_eq(preferred_bytes(c, 0), PAGE);
+		ck_assert_uint_eq(preferred_bytes(c, 2 * PAGE), c->n_preferred);
+	} else {
+		ck_assert_uint_eq(preferred_bytes(c, 0), SIZE);
+	}
+	munmap(c->area, SIZE);
+	gpu_close(c->gpu);
+}
+
 static int call_vm_create(struct context *c)
 {
 	struct drm_softgpu_vm_create args = {};
@@ -301,6 +394,11 @@ static const struct path paths[] = {
 	{ "GRANT", with_pages, call_grant, without_handle },
 	{ "REVOKE", with_grant, call_revoke, without_handle },
 	{ "HOLDERS", with_pages, call_holders, without_handle },
+	{ "RESIDENCY of regions", with_pages, call_range_residency, without_handle },
+	{ "PREFER", with_handle, call_prefer, preferred_without_handle },
+	{ "PREFER nothing", with_preference, call_forget, preferred_without_handle },
+	{ "PREFERENCE", with_preference, call_preference, without_handle },
+	{ "munmap", with_preference, call_munmap, unmapped_without_handle },
 	{ "read", with_event, call_read_event, without_handle },
 	{ "VM_CREATE", open_render, call_vm_create, close_render },
 	{ "EXEC", with_pages, call_exec, without_handle },

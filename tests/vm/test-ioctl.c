@@ -44,6 +44,9 @@ struct call {
 union arguments {
 	struct drm_fabric_query query;
 	struct drm_fabric_open_devmem open;
+	struct drm_fabric_prefer prefer;
+	struct drm_fabric_preference preference;
+	struct drm_fabric_residency range_residency;
 	struct drm_fabric_devmem_info info;
 	struct drm_fabric_devmem_populate populate;
 	struct drm_fabric_devmem_to_system to_system;
@@ -58,7 +61,7 @@ union arguments {
 	struct drm_softgpu_info sg_info;
 	struct drm_softgpu_vm_create vm_create;
 	struct drm_softgpu_exec exec;
-	uint64_t words[24];
+	uint64_t words[77];
 };
 
 /* Addresses between here and the end of a larger address space are nobody's on this machine: left out. */
@@ -91,6 +94,40 @@ static bool open_malformed(const void *args)
 	const struct drm_fabric_open_devmem *a = args;
 
 	return a->flags || a->pad || bad_name(a->region, sizeof(a->region));
+}
+
+static bool location_malformed(const struct drm_fabric_location *l, bool used)
+{
+	if (!used)
+		return l->type || l->fd;
+	if (l->type == DRM_FABRIC_LOCATION_DEVMEM)
+		return l->fd < 0;
+	return (l->type != DRM_FABRIC_LOCATION_SYSTEM && l->type != DRM_FABRIC_LOCATION_LOCAL) || l->fd != -1;
+}
+
+static bool prefer_malformed(const void *args)
+{
+	const struct drm_fabric_prefer *a = args;
+	bool bad = a->flags || a->n_locations > DRM_FABRIC_MAX_LOCATIONS || bad_range(a->start, a->length_bytes);
+
+	for (uint32_t i = 0; i < DRM_FABRIC_MAX_LOCATIONS; i++)
+		bad |= location_malformed(&a->locations[i], i < a->n_locations);
+	return bad;
+}
+
+static bool preference_malformed(const void *args)
+{
+	const struct drm_fabric_preference *a = args;
+
+	return a->flags || a->pad;
+}
+
+static bool range_residency_malformed(const void *args)
+{
+	const struct drm_fabric_residency *a = args;
+
+	return a->flags || bad_range(a->start, a->length_bytes) || a->length_bytes > 1ull << 40 ||
+	       !a->n_residences != !a->residences;
 }
 
 static bool info_malformed(const void *args)
@@ -209,6 +246,9 @@ static bool exec_malformed(const void *args)
 static const struct call calls[] = {
 	CALL(DRM_FABRIC_IOCTL_QUERY, TARGET_FABRIC, struct drm_fabric_query, query_malformed),
 	CALL(DRM_FABRIC_IOCTL_OPEN_DEVMEM, TARGET_FABRIC, struct drm_fabric_open_devmem, open_malformed),
+	CALL(DRM_FABRIC_IOCTL_PREFER, TARGET_FABRIC, struct drm_fabric_prefer, prefer_malformed),
+	CALL(DRM_FABRIC_IOCTL_PREFERENCE, TARGET_FABRIC, struct drm_fabric_preference, preference_malformed),
+	CALL(DRM_FABRIC_IOCTL_RESIDENCY, TARGET_FABRIC, struct drm_fabric_residency, range_residency_malformed),
 	CALL(DRM_FABRIC_DEVMEM_INFO, TARGET_DEVMEM, struct drm_fabric_devmem_info, info_malformed),
 	CALL(DRM_FABRIC_DEVMEM_POPULATE, TARGET_DEVMEM, struct drm_fabric_devmem_populate, populate_malformed),
 	CALL(DRM_FABRIC_DEVMEM_TO_SYSTEM, TARGET_DEVMEM, struct drm_fabric_devmem_to_system, to_system_malformed),
@@ -328,6 +368,16 @@ static void random_arguments(struct victim *v, const struct call *call, union ar
 			args->open.render_fd = v->gpu->render_fd;
 			memcpy(args->open.region, "vram0", 6);
 		}
+		if (call->cmd == DRM_FABRIC_IOCTL_PREFER && test_random(random) % 2) {
+			args->prefer = (struct drm_fabric_prefer){
+				.n_locations = 2,
+				.start = (uintptr_t)v->memory,
+				.length_bytes = SIZE,
+				.locations = { { DRM_FABRIC_LOCATION_DEVMEM, v->gpu->devmem_fd },
+					       { DRM_FABRIC_LOCATION_SYSTEM, -1 } },
+			};
+			args->words[test_random(random) % (sizeof(args->prefer) / 8)] = random_word(v, random);
+		}
 		if (call->cmd == DRM_FABRIC_ADMIN_OPEN_DEVMEM) {
 			if (test_random(random) % 2) {
 				args->admin_open.render_fd = v->gpu->render_fd;
@@ -402,6 +452,9 @@ START_TEST(malformed_calls)
 	ck_assert_str_eq(before, after);
 	ck_assert_uint_eq(gpu_residency(v.gpu, v.memory, SIZE).region_bytes, SIZE);
 	ck_assert_uint_eq(pattern_differs(v.memory, SIZE, test_seed()), 0);
+	ck_assert(ioctl(v.fds[TARGET_FABRIC], DRM_FABRIC_IOCTL_PREFERENCE,
+			&(struct drm_fabric_preference){ .accessor_fd = -1 }) &&
+		  errno == ENOENT);
 	note("%zu calls as uid %d", n * N_CALLS, _i ? STRANGER : 0);
 }
 END_TEST
@@ -501,6 +554,14 @@ START_TEST(malformed_ranges)
 			ck_assert_msg(ioctl(v.gpu->devmem_fd, cmds[c], &args) && errno == EINVAL,
 				      "call %zu, range %zu: %s", c, i, strerror(errno));
 		}
+	}
+	for (size_t i = 0; i < 2; i++) {
+		/* Both begin alike here. */
+		union arguments args = { .prefer = { .start = (uintptr_t)v.memory + i, .length_bytes = PAGE - i } };
+
+		args.prefer.start += !i;
+		ck_assert(ioctl(v.fds[TARGET_FABRIC], DRM_FABRIC_IOCTL_PREFER, &args) && errno == EINVAL);
+		ck_assert(ioctl(v.fds[TARGET_FABRIC], DRM_FABRIC_IOCTL_RESIDENCY, &args) && errno == EINVAL);
 	}
 	all_state(after, sizeof(after));
 	ck_assert_str_eq(before, after);

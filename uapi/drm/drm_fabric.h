@@ -4,7 +4,8 @@
  *
  * Three kinds of file:
  *
- *   /dev/drm_fabric        0666. DRM_FABRIC_IOCTL_QUERY and _OPEN_DEVMEM.
+ *   /dev/drm_fabric        0666. DRM_FABRIC_IOCTL_*: what there is, handles, where the caller's memory
+ *                          should live and where it is.
  *   a devmem fd            made by _OPEN_DEVMEM: a handle on one region (one VRAM of one device). It is
  *                          passed over sockets like any fd. DRM_FABRIC_DEVMEM_*; read(2) and poll(2) deliver
  *                          events.
@@ -371,17 +372,27 @@ struct drm_fabric_location {
 /**
  * struct drm_fabric_prefer - where a range of the caller's address space should live
  * @flags: (in) must be 0
- * @n_locations: (in) 0: forget what was asked for before
+ * @n_locations: (in) at most DRM_FABRIC_MAX_LOCATIONS; 0: forget what was asked for before
  * @start: (in) page-aligned address
  * @length_bytes: (in) multiple of the page size, not 0
  * @locations: (in) best first; the rest is zero
  *
  * A preference moves nothing by itself. Devices ask for it when they miss an address: the first
  * location that has room, takes memory and is reached by the device is where the memory goes; if there
- * is none, it stays. It holds for addresses, mapped or not; a later one replaces it where they overlap.
- * It ends with munmap(2), at the old place of mremap(2), with execve(2) and the process; a child has
- * none. It holds the handle, not its number: closing the fd, or using its number anew, does not change
- * it. A location whose device or grant has gone does not come back.
+ * is none, it stays. Memory that devices use already counts as missed. What a location cannot take goes
+ * to the next. A device asks again when it misses the address again, but not for what was refused, nor
+ * for what another device, which does not reach it there, has taken meanwhile, until a preference for
+ * it, a device or a link changes: memory does not go back and forth. With LOCAL it stays with any device
+ * that the one that touches it reaches.
+ *
+ * A preference holds for addresses, mapped or not; a later one replaces it where they overlap. It ends
+ * with munmap(2) of what is mapped there, at the old place of mremap(2), with execve(2) and the process;
+ * a child has none. It holds the handle, not its number: closing the fd, or using its number anew, does
+ * not change it. A location whose device or grant has gone does not come back. Memory is placed on the
+ * account of whoever opened the handle; with LOCAL, of whoever made the device's address space.
+ *
+ * A hole that munmap(2) or mremap(2) makes in a range makes two of it. If the uid has as many as it may
+ * have, or there is no memory left at all, the smaller part is forgotten.
  *
  * Errors: -EINVAL malformed; -EBADF no such fd; -EBADFD not a devmem fd; -EDQUOT the caller's uid has
  * max_preferences_per_uid ranges (a parameter of the module); -ENOMEM; -EINTR.
@@ -397,7 +408,7 @@ struct drm_fabric_prefer {
 enum drm_fabric_location_status {
 	DRM_FABRIC_LOCATION_APPLIES = 1,	/* memory goes there now */
 	DRM_FABRIC_LOCATION_SPARE,		/* it would, but an earlier one applies */
-	DRM_FABRIC_LOCATION_FULL,		/* no room, or none that is not promised to others */
+	DRM_FABRIC_LOCATION_FULL,		/* no room, or none that is not promised to others; keeps what it has */
 	DRM_FABRIC_LOCATION_DRAINING,		/* the device takes no memory now */
 	DRM_FABRIC_LOCATION_GONE,		/* the device or the grant has gone for good */
 	DRM_FABRIC_LOCATION_UNREACHABLE,	/* the accessor does not reach it */
@@ -435,7 +446,7 @@ struct drm_fabric_location_info {
  * @pad: must be 0
  * @locations: (out) as asked, and what of it applies now
  *
- * Errors: -EINVAL malformed; -ENOENT no range ends behind @address; -EBADF, -EBADFD @accessor_fd.
+ * Errors: -EINVAL malformed; -ENOENT no range ends behind @address; -EBADF, -EBADFD @accessor_fd; -EINTR.
  */
 struct drm_fabric_preference {
 	__u32 flags;
@@ -472,8 +483,9 @@ struct drm_fabric_residence {
  * @length_bytes: (in) multiple of the page size, not 0, at most 1 TiB
  * @residences: (in) address of an array of struct drm_fabric_residence; 0 if there is no room
  * @system_bytes: (out) in system memory
- * @absent_bytes: (out) not populated, swapped out, not mapped, or not accessible (PROT_NONE)
- * @foreign_bytes: (out) in device memory that is not of the fabric
+ * @absent_bytes: (out) not populated, swapped out, not mapped, not accessible (PROT_NONE), or in private
+ * memory of a device whose driver is not in the fabric (which nobody else is shown)
+ * @foreign_bytes: (out) in memory of other devices that the CPU sees, persistent memory among it
  *
  * A snapshot: nothing is faulted in or moved. The figures and the @bytes of all regions add up to
  * @length_bytes. Regions in the order of their devices' joining.

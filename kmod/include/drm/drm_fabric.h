@@ -25,6 +25,8 @@
  *	          reclaim: whatever is above may be held by who waits for memory, nothing below
  *	            drm_gpusvm.notifier_lock (read: commit; write: invalidation, also from reclaim)
  *	              drm_fabric_vm.gc_lock (spinlock), the driver's page-table lock
+ *	              the list of threads that move memory for devices (spinlock)
+ *	            fabric_mm.preferences.lock (mutex: what was asked for ranges of the mm)
  *	            the shrinker's list of pagemaps (spinlock)
  *	            accounts_lock (spinlock)
  *	              the ledger of a region (spinlock), inside handles_lock and grants_lock, too
@@ -51,6 +53,7 @@ struct drm_device;
 struct drm_fabric_device;
 struct drm_fabric_region;
 struct drm_fabric_vm;
+struct fabric_handle;
 
 /**
  * enum drm_fabric_proto - what a struct drm_pagemap_addr handed to a driver means
@@ -380,6 +383,10 @@ struct drm_fabric_vm {
 	spinlock_t gc_lock;
 	/** @dead: the device is leaving; under @lock */
 	bool dead;
+	/** @cred: of whoever made it: memory is placed for it on that one's account */
+	const struct cred *cred;
+	/** @local: through which memory is placed on @fdev if that is preferred; NULL at first */
+	struct fabric_handle *local;
 };
 
 /**
@@ -402,8 +409,9 @@ void drm_fabric_vm_fini(struct drm_fabric_vm *vm);
  * @addr: the address that the device missed
  * @write: it wants to write
  *
- * Maps the range around @addr where its pages are if the device reaches them, and brings home the
- * pages that it does not reach. Binds through @vm->ops. From a worker of the device: may sleep,
+ * Puts the range around @addr where the process prefers it, if it has said so and there is room.
+ * Maps it where its pages are if the device reaches them, and brings home the pages that it does
+ * not reach. Binds through @vm->ops. From a worker of the device: may sleep,
  * may fault, must not be in the way of a dma_fence.
  *
  * Return: 0; -EFAULT no such mapping, or not writable; -ENODEV; -ENOMEM; -EBUSY the range does
