@@ -462,8 +462,11 @@ static int fault_range(struct drm_fabric_vm *vm, unsigned long addr, unsigned lo
 		cond_resched();
 	}
 	kvfree(f.pfns);
-	/* The range may be wider than what may be used around the address: a smaller one may do. */
-	if (err)
+	/*
+	 * The range may be wider than what may be used around the address: a smaller one may do.
+	 * One that is busy comes again, and then must know that it is settled.
+	 */
+	if (err && err != -EBUSY)
 		fabric_range_remove(vm, f.range);
 	return err;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Groups: connected components of devices whose links of one type are up in both directions.
+ * Groups: connected components of devices whose links of one type are up in both directions. A
+ * device without memory only accesses others: of its links the one direction that leads to memory
+ * counts.
  *
  * Worked out afresh whenever a device comes or goes or a link changes, and named after what is in
  * them, so that the order in which devices came does not show. Under fabric_registry.
@@ -79,13 +81,18 @@ static void fabric_group_release(struct device *dev)
 	kfree(group);
 }
 
+static bool reaches(struct drm_fabric_device *accessor, struct drm_fabric_device *owner,
+		    enum drm_fabric_link_type type)
+{
+	const struct drm_fabric_link_desc *desc = fabric_link_desc(accessor, owner);
+
+	return !owner->n_regions || (desc && desc->type == type && desc->up);
+}
+
 static bool linked(struct drm_fabric_device *a, struct drm_fabric_device *b,
 		   enum drm_fabric_link_type type)
 {
-	const struct drm_fabric_link_desc *ab = fabric_link_desc(a, b),
-					  *ba = fabric_link_desc(b, a);
-
-	return ab && ba && ab->type == type && ba->type == type && ab->up && ba->up;
+	return (a->n_regions || b->n_regions) && reaches(a, b, type) && reaches(b, a, type);
 }
 
 /* Devices of a group that is not what it was. */

@@ -419,8 +419,11 @@ static void fabric_link_detach(struct fabric_link *link)
 {
 	struct drm_fabric_device *accessor = link->accessor, *owner = link->owner;
 
-	while (link->n_attached)
-		accessor->ops->revoke_peer(accessor, owner->regions[--link->n_attached]);
+	for (unsigned int n = link->n_attached; n; n--) {
+		if (accessor->ops->revoke_peer)
+			accessor->ops->revoke_peer(accessor, owner->regions[n - 1]);
+		WRITE_ONCE(link->n_attached, n - 1);
+	}
 }
 
 /* It is down and is to be up. @desc says why not if that cannot be. */
@@ -428,14 +431,15 @@ static void fabric_link_up(struct fabric_link *link, struct drm_fabric_link_desc
 {
 	struct drm_fabric_device *accessor = link->accessor, *owner = link->owner;
 
-	for (; link->n_attached < owner->n_regions && accessor->ops->attach_peer;
-	     link->n_attached++) {
-		if (!accessor->ops->attach_peer(accessor, owner->regions[link->n_attached]))
-			continue;
-		fabric_link_detach(link);
-		desc->up = false;
-		desc->why_not = "the accessing driver could not map the peer's aperture";
-		return;
+	for (unsigned int n = link->n_attached; n < owner->n_regions; n++) {
+		if (accessor->ops->attach_peer &&
+		    accessor->ops->attach_peer(accessor, owner->regions[n])) {
+			fabric_link_detach(link);
+			desc->up = false;
+			desc->why_not = "the accessing driver could not map the peer's aperture";
+			return;
+		}
+		WRITE_ONCE(link->n_attached, n + 1);
 	}
 	WRITE_ONCE(link->up, true);
 	fabric_measure_allow(link);
@@ -690,6 +694,20 @@ bool fabric_reachable(struct drm_fabric_device *accessor, struct drm_fabric_devi
 	link = xa_load(&accessor->links, owner->slot);
 	return link && READ_ONCE(link->up);
 }
+
+bool drm_fabric_vm_peers_present(struct drm_fabric_vm *vm)
+{
+	struct fabric_link *link;
+	unsigned long slot;
+
+	/* A link is attached until all that its accessor has mapped has been taken away. */
+	guard(rcu)();
+	xa_for_each(&vm->fdev->links, slot, link)
+		if (READ_ONCE(link->n_attached) && !drm_fabric_device_present(link->owner))
+			return false;
+	return true;
+}
+EXPORT_SYMBOL_GPL(drm_fabric_vm_peers_present);
 
 /*
  * What is published of a pair, or NULL. Under fabric_registry: type and up are good, the figures

@@ -35,7 +35,8 @@ struct fabric_measured {
  * fabric_registry is not held for; written under that
  * @going_desc: what it will say then
  * @going_link: whoever takes it down has all such links on a list
- * @n_attached: regions of the owner that the accessor has a window on; under fabric_registry
+ * @n_attached: regions of the owner that the accessor may use, or may still be using: through a
+ * window, if it makes any. Changes under fabric_registry, read anywhere
  * @lock: protects who writes @desc, @measured and @shown; inside fabric_registry
  * @view_lock: @desc and @measured_at_s against readers of the files, which must not wait for @lock:
  * its holder takes files away, and waits for their readers

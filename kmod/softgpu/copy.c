@@ -138,7 +138,7 @@ static void softgpu_copy_watchdog(struct timer_list *timer)
 
 	drm_err(&sg->drm, "the copy engine hangs\n");
 	WRITE_ONCE(sg->copy_stuck, true);
-	drm_fabric_device_lost(sg->copy_fdev);
+	softgpu_fabric_lost(sg->copy_fdev);
 }
 
 static void softgpu_copy_hang(struct softgpu_device *sg)
@@ -168,11 +168,11 @@ static void softgpu_copy_work(struct work_struct *work)
 	dma_fence_put(&job->fence);
 }
 
-static struct dma_fence *softgpu_copy_start(struct drm_fabric_device *fdev,
+static struct dma_fence *softgpu_copy_start(struct softgpu_device *sg,
+					    struct drm_fabric_device *fdev,
 					    const struct softgpu_local *local,
 					    const struct drm_fabric_copy *list, unsigned int n)
 {
-	struct softgpu_device *sg = drm_fabric_device_priv(fdev);
 	struct softgpu_copy_job *job;
 	int err;
 
@@ -204,19 +204,18 @@ static struct dma_fence *softgpu_copy_start(struct drm_fabric_device *fdev,
 }
 
 /* drm_fabric_device_ops.copy */
-struct dma_fence *softgpu_copy(struct drm_fabric_region *region,
+struct dma_fence *softgpu_copy(struct softgpu_device *sg, struct drm_fabric_device *fdev,
 			       const struct drm_fabric_copy *list, unsigned int n)
 {
-	struct drm_fabric_device *fdev = drm_fabric_region_device(region);
-	struct softgpu_device *sg = drm_fabric_device_priv(fdev);
 	const struct softgpu_local vram = { .kaddr = sg->vram.kaddr, .size = sg->vram.size };
 
-	return softgpu_copy_start(fdev, &vram, list, n);
+	return softgpu_copy_start(sg, fdev, &vram, list, n);
 }
 
 /* Move [@addr, @addr + @size) of a peer from or to @local, again and again if that is smaller. */
-static int softgpu_copy_peer(struct drm_fabric_device *fdev, const struct softgpu_local *local,
-			     dma_addr_t addr, u64 size, bool write)
+static int softgpu_copy_peer(struct softgpu_device *sg, struct drm_fabric_device *fdev,
+			     const struct softgpu_local *local, dma_addr_t addr, u64 size,
+			     bool write)
 {
 	/* As many of @local's size as there are, then one of each smaller one at most. */
 	u64 step, most = size / local->size + ilog2(local->size);
@@ -241,7 +240,7 @@ static int softgpu_copy_peer(struct drm_fabric_device *fdev, const struct softgp
 		n++;
 	}
 
-	fence = softgpu_copy_start(fdev, local, list, n);
+	fence = softgpu_copy_start(sg, fdev, local, list, n);
 	if (IS_ERR(fence)) {
 		err = PTR_ERR(fence);
 	} else {
@@ -254,13 +253,12 @@ static int softgpu_copy_peer(struct drm_fabric_device *fdev, const struct softgp
 }
 
 /*
- * drm_fabric_device_ops.copy_region: by the copy engine, between the peer's window and VRAM, or
- * where none of that is free a buffer.
+ * drm_fabric_device_ops.copy_region: by the copy engine, between the peer's window, @phys in its
+ * aperture, and VRAM, or where none of that is free a buffer.
  */
-int softgpu_copy_region(struct drm_fabric_device *accessor, struct drm_fabric_region *region,
-			u64 offset, u64 size, bool write)
+int softgpu_copy_aperture(struct softgpu_device *sg, struct drm_fabric_device *fdev,
+			  phys_addr_t phys, u64 size, bool write)
 {
-	struct softgpu_device *sg = drm_fabric_device_priv(accessor);
 	struct device *dev = sg->drm.dev;
 	struct softgpu_local local;
 	void *buffer = NULL;
@@ -268,7 +266,7 @@ int softgpu_copy_region(struct drm_fabric_device *accessor, struct drm_fabric_re
 	u64 vram;
 	int err;
 
-	if (!size || !PAGE_ALIGNED(size) || !PAGE_ALIGNED(offset))
+	if (!size || !PAGE_ALIGNED(size))
 		return -EINVAL;
 
 	local.size = min_t(u64, roundup_pow_of_two(size), PMD_SIZE);
@@ -283,11 +281,10 @@ int softgpu_copy_region(struct drm_fabric_device *accessor, struct drm_fabric_re
 		local.kaddr = buffer;
 	}
 
-	addr = dma_map_resource(dev, drm_fabric_region_phys(region) + offset, size,
-				DMA_BIDIRECTIONAL, 0);
+	addr = dma_map_resource(dev, phys, size, DMA_BIDIRECTIONAL, 0);
 	err = dma_mapping_error(dev, addr);
 	if (!err) {
-		err = softgpu_copy_peer(accessor, &local, addr, size, write);
+		err = softgpu_copy_peer(sg, fdev, &local, addr, size, write);
 		dma_unmap_resource(dev, addr, size, DMA_BIDIRECTIONAL, 0);
 	}
 

@@ -8,7 +8,6 @@
  * VRAM.
  */
 #include <linux/dma-mapping.h>
-#include <linux/genalloc.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -26,24 +25,6 @@
 static DEFINE_MUTEX(devices_lock);
 static LIST_HEAD(devices);
 
-/* drm_fabric_device_ops.present */
-static bool softgpu_device_present(struct drm_fabric_device *fdev)
-{
-	return softgpu_is_present(drm_fabric_device_priv(fdev));
-}
-
-static const struct drm_fabric_device_ops softgpu_fabric_ops = {
-	.alloc = softgpu_vram_alloc,
-	.free = softgpu_vram_free,
-	.free_bytes = softgpu_vram_free_bytes,
-	.copy = softgpu_copy,
-	.attach_peer = softgpu_window_attach,
-	.revoke_peer = softgpu_window_revoke,
-	.describe_link = softgpu_link_describe,
-	.copy_region = softgpu_copy_region,
-	.present = softgpu_device_present,
-};
-
 static int softgpu_info_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct softgpu_device *sg = to_softgpu(drm);
@@ -54,7 +35,7 @@ static int softgpu_info_ioctl(struct drm_device *drm, void *data, struct drm_fil
 
 	args->pad = 0;
 	args->vram_size_bytes = sg->vram.size;
-	args->vram_free_bytes = gen_pool_avail(sg->vram_pool);
+	args->vram_free_bytes = softgpu_vram_avail(sg);
 	args->peer_bytes = atomic64_read(&sg->bytes[DRM_FABRIC_PROTO_PEER]);
 	args->local_bytes = atomic64_read(&sg->bytes[DRM_FABRIC_PROTO_LOCAL]);
 	args->system_bytes = atomic64_read(&sg->bytes[DRM_FABRIC_PROTO_SYSTEM]);
@@ -195,7 +176,7 @@ void softgpu_device_links_changed(const char *name)
 	/* Keeps remove() from giving fdev up meanwhile, and waits until the device has joined. */
 	mutex_lock(&sg->fdev_lock);
 	if (sg->fdev)
-		drm_fabric_links_changed(sg->fdev);
+		softgpu_fabric_links_changed(sg->fdev);
 	mutex_unlock(&sg->fdev_lock);
 	drm_dev_put(&sg->drm);
 }
@@ -210,16 +191,11 @@ void softgpu_device_lost(struct softgpu_device *sg)
 {
 	guard(mutex)(&sg->fdev_lock);
 	if (sg->fdev)
-		drm_fabric_device_lost(sg->fdev);
+		softgpu_fabric_lost(sg->fdev);
 }
 
 static int softgpu_join(struct softgpu_device *sg)
 {
-	struct drm_fabric_region_desc vram = {
-		.name = "vram0",
-		.phys = sg->vram.phys,
-		.size = sg->vram.size,
-	};
 	struct drm_fabric_device *fdev;
 	int err;
 
@@ -233,7 +209,7 @@ static int softgpu_join(struct softgpu_device *sg)
 		return err;
 	}
 
-	fdev = drm_fabric_device_register(&sg->drm, &softgpu_fabric_ops, sg, &vram, 1);
+	fdev = softgpu_fabric_join(sg);
 	if (IS_ERR(fdev)) {
 		/* Not drm_dev_unregister(): somebody may have opened it by now. */
 		drm_dev_unplug(&sg->drm);
@@ -258,7 +234,7 @@ static void softgpu_leave(struct softgpu_device *sg)
 	if (!fdev)
 		return;
 	softgpu_unlist(sg);
-	drm_fabric_device_unregister(fdev);
+	softgpu_fabric_leave(fdev);
 }
 
 /**

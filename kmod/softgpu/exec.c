@@ -156,7 +156,7 @@ static int softgpu_exec_run(struct softgpu_job *job)
 				usleep_range(100, 1000);
 			}
 			job->faults++;
-			err = drm_fabric_vm_fault(&job->vm->base, miss.addr, miss.write);
+			err = softgpu_fabric_fault(job->vm, &miss);
 			if (err && err != -EBUSY)
 				return err;
 		}
@@ -175,7 +175,7 @@ static void softgpu_exec_work(struct work_struct *work)
 
 	job->err = softgpu_exec_run(job);
 	/* What was read of a device that has been pulled out was all ones. */
-	if (!drm_fabric_device_present(job->vm->base.fdev))
+	if (!softgpu_fabric_is_present(job->vm))
 		job->err = -ENODEV;
 
 	for (i = 0; i < SOFTGPU_N_PROTOS; i++)
@@ -248,7 +248,7 @@ int softgpu_exec_ioctl(struct drm_device *drm, void *data, struct drm_file *file
 	job.vm = smp_load_acquire(&sf->vm);
 	if (!job.vm)
 		return -ENOENT;
-	if (job.vm->base.svm.mm != current->mm)
+	if (!softgpu_fabric_is_current(job.vm))
 		return -EACCES;
 
 	if (mutex_lock_killable(&job.vm->exec_lock))

@@ -53,19 +53,17 @@ static struct softgpu_link *softgpu_link_find(const char *accessor, const char *
 }
 
 /* drm_fabric_device_ops.describe_link */
-void softgpu_link_describe(struct drm_fabric_device *accessor, struct drm_fabric_device *owner,
+void softgpu_link_describe(struct device *accessor, struct device *owner,
 			   struct drm_fabric_link_desc *desc)
 {
-	struct device *a = drm_fabric_device_drm(accessor)->dev;
-	struct device *o = drm_fabric_device_drm(owner)->dev;
 	struct softgpu_link *link;
 
 	guard(mutex)(&links_lock);
 
-	link = softgpu_link_find(dev_name(a), dev_name(o));
+	link = softgpu_link_find(dev_name(accessor), dev_name(owner));
 	if (link)
 		*desc = link->desc;
-	else if (!dev_is_pci(a) || !dev_is_pci(o))
+	else if (!dev_is_pci(accessor) || !dev_is_pci(owner))
 		desc->why_not = why_not_declared;
 }
 

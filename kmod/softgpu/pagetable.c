@@ -35,9 +35,8 @@ static u64 *softgpu_pte(u64 *leaf, unsigned long addr)
 }
 
 /* drm_fabric_vm_ops.prepare */
-static int softgpu_vm_prepare(struct drm_fabric_vm *base, unsigned long start, unsigned long end)
+int softgpu_vm_prepare(struct softgpu_vm *vm, unsigned long start, unsigned long end)
 {
-	struct softgpu_vm *vm = to_softgpu_vm(base);
 	unsigned long index;
 	void *leaf;
 	int err;
@@ -59,11 +58,9 @@ static int softgpu_vm_prepare(struct drm_fabric_vm *base, unsigned long start, u
 }
 
 /* drm_fabric_vm_ops.bind */
-static void softgpu_vm_bind(struct drm_fabric_vm *base, unsigned long start,
-			    const struct drm_pagemap_addr *addrs, unsigned long n_addrs,
-			    bool writable)
+void softgpu_vm_bind(struct softgpu_vm *vm, unsigned long start,
+		     const struct drm_pagemap_addr *addrs, unsigned long n_addrs, bool writable)
 {
-	struct softgpu_vm *vm = to_softgpu_vm(base);
 	unsigned long i, page, addr = start;
 	u64 *leaf = NULL;
 
@@ -84,9 +81,8 @@ static void softgpu_vm_bind(struct drm_fabric_vm *base, unsigned long start,
 }
 
 /* drm_fabric_vm_ops.zap */
-static void softgpu_vm_zap(struct drm_fabric_vm *base, unsigned long start, unsigned long end)
+void softgpu_vm_zap(struct softgpu_vm *vm, unsigned long start, unsigned long end)
 {
-	struct softgpu_vm *vm = to_softgpu_vm(base);
 	unsigned long index, leaf_start, from, to;
 	u64 *leaf;
 
@@ -105,12 +101,6 @@ static void softgpu_vm_zap(struct drm_fabric_vm *base, unsigned long start, unsi
 		       ((to >> PAGE_SHIFT) - (from >> PAGE_SHIFT) + 1) * sizeof(u64));
 	}
 }
-
-static const struct drm_fabric_vm_ops softgpu_vm_ops = {
-	.prepare = softgpu_vm_prepare,
-	.bind = softgpu_vm_bind,
-	.zap = softgpu_vm_zap,
-};
 
 /**
  * softgpu_vm_walk() - look an address up as the compute engine does
@@ -171,10 +161,7 @@ struct softgpu_vm *softgpu_vm_new(struct softgpu_device *sg)
 	might_lock(&vm->pt_lock);
 	fs_reclaim_release(GFP_KERNEL);
 
-	/* Keeps remove() from giving fdev up meanwhile. */
-	mutex_lock(&sg->fdev_lock);
-	err = sg->fdev ? drm_fabric_vm_init(&vm->base, sg->fdev, &softgpu_vm_ops) : -ENODEV;
-	mutex_unlock(&sg->fdev_lock);
+	err = softgpu_fabric_mirror(vm);
 	if (err) {
 		mutex_destroy(&vm->exec_lock);
 		kfree(vm);
@@ -197,7 +184,7 @@ struct softgpu_vm *softgpu_vm_free(struct softgpu_vm *vm)
 	if (!vm)
 		return NULL;
 
-	drm_fabric_vm_fini(&vm->base);
+	softgpu_fabric_unmirror(vm);
 	xa_for_each(&vm->leaves, index, leaf)
 		free_page((unsigned long)leaf);
 	xa_destroy(&vm->leaves);

@@ -10,7 +10,8 @@
  *	pci.c		born on PCI: VRAM is a BAR
  *	bus.c		born anywhere, at run time: VRAM is RAM
  *	link.c		links that are declared at run time
- *	drv.c		the DRM device and its place in the fabric: life and death, whatever the bus
+ *	drv.c		the DRM device: life and death, whatever the bus
+ *	fabric.c	its place in the fabric: all that the core calls and that calls the core
  *	vram.c		what VRAM is free
  *	copy.c		the copy engine: finite work, dma_fence, never faults
  *	window.c	peers' apertures, and what an address on the bus means
@@ -185,11 +186,6 @@ static inline struct softgpu_vm *to_softgpu_vm(struct drm_fabric_vm *vm)
 	return container_of(vm, struct softgpu_vm, base);
 }
 
-static inline struct softgpu_device *softgpu_of_region(struct drm_fabric_region *region)
-{
-	return drm_fabric_device_priv(drm_fabric_region_device(region));
-}
-
 /* Has it not been pulled out? Asked after an access: one to a device that is away does not fail. */
 static inline bool softgpu_is_present(struct softgpu_device *sg)
 {
@@ -204,6 +200,17 @@ void softgpu_device_remove(struct device *dev);
 void softgpu_device_links_changed(const char *name);
 void softgpu_device_lost(struct softgpu_device *sg);
 
+struct drm_fabric_device *softgpu_fabric_join(struct softgpu_device *sg);
+void softgpu_fabric_leave(struct drm_fabric_device *fdev);
+void softgpu_fabric_links_changed(struct drm_fabric_device *fdev);
+void softgpu_fabric_lost(struct drm_fabric_device *fdev);
+bool softgpu_fabric_is_present(struct softgpu_vm *vm);
+bool softgpu_fabric_region_is_present(struct drm_fabric_region *region);
+int softgpu_fabric_mirror(struct softgpu_vm *vm);
+void softgpu_fabric_unmirror(struct softgpu_vm *vm);
+bool softgpu_fabric_is_current(struct softgpu_vm *vm);
+int softgpu_fabric_fault(struct softgpu_vm *vm, const struct softgpu_side *miss);
+
 int softgpu_pci_register(void);
 void softgpu_pci_unregister(void);
 
@@ -212,7 +219,7 @@ void softgpu_bus_unregister(void);
 
 int softgpu_link_declare(char **argv, int argc);
 int softgpu_link_forget(char **argv, int argc);
-void softgpu_link_describe(struct drm_fabric_device *accessor, struct drm_fabric_device *owner,
+void softgpu_link_describe(struct device *accessor, struct device *owner,
 			   struct drm_fabric_link_desc *desc);
 void softgpu_links_free(void);
 
@@ -220,25 +227,28 @@ int softgpu_vram_init(struct softgpu_device *sg);
 int softgpu_vram_take(struct softgpu_device *sg, u64 size, u64 *ret_offset);
 void softgpu_vram_give(struct softgpu_device *sg, u64 offset, u64 size);
 void softgpu_vram_forget(struct softgpu_device *sg);
-int softgpu_vram_alloc(struct drm_fabric_region *region, u64 size, u64 *ret_offset);
-void softgpu_vram_free(struct drm_fabric_region *region, u64 offset, u64 size);
-u64 softgpu_vram_free_bytes(struct drm_fabric_region *region);
+u64 softgpu_vram_avail(struct softgpu_device *sg);
 
 int softgpu_copy_init(struct softgpu_device *sg);
-struct dma_fence *softgpu_copy(struct drm_fabric_region *region,
+struct dma_fence *softgpu_copy(struct softgpu_device *sg, struct drm_fabric_device *fdev,
 			       const struct drm_fabric_copy *list, unsigned int n);
-int softgpu_copy_region(struct drm_fabric_device *accessor, struct drm_fabric_region *region,
-			u64 offset, u64 size, bool write);
+int softgpu_copy_aperture(struct softgpu_device *sg, struct drm_fabric_device *fdev,
+			  phys_addr_t phys, u64 size, bool write);
 
 int softgpu_window_init(struct softgpu_device *sg);
-int softgpu_window_attach(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
-void softgpu_window_revoke(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
+int softgpu_window_attach(struct softgpu_device *sg, struct drm_fabric_region *region,
+			  const struct softgpu_aperture *peer);
+void softgpu_window_revoke(struct softgpu_device *sg, struct drm_fabric_region *region);
 void *softgpu_window_resolve(struct softgpu_device *sg, unsigned int proto, u64 addr,
 			     unsigned long *used);
 bool softgpu_window_all_present(struct softgpu_device *sg, unsigned long used);
 
 struct softgpu_vm *softgpu_vm_new(struct softgpu_device *sg);
 struct softgpu_vm *softgpu_vm_free(struct softgpu_vm *vm);
+int softgpu_vm_prepare(struct softgpu_vm *vm, unsigned long start, unsigned long end);
+void softgpu_vm_bind(struct softgpu_vm *vm, unsigned long start,
+		     const struct drm_pagemap_addr *addrs, unsigned long n_addrs, bool writable);
+void softgpu_vm_zap(struct softgpu_vm *vm, unsigned long start, unsigned long end);
 int softgpu_vm_walk(struct softgpu_vm *vm, struct softgpu_side *side, unsigned long *used);
 
 int softgpu_exec_init(struct softgpu_device *sg);

@@ -105,20 +105,8 @@ void softgpu_vram_give(struct softgpu_device *sg, u64 offset, u64 size)
 	gen_pool_free(sg->vram_pool, SOFTGPU_VRAM_BASE + offset, size);
 }
 
-/* drm_fabric_device_ops.alloc */
-int softgpu_vram_alloc(struct drm_fabric_region *region, u64 size, u64 *ret_offset)
+/* Bytes that are not taken. Any context. */
+u64 softgpu_vram_avail(struct softgpu_device *sg)
 {
-	return softgpu_vram_take(softgpu_of_region(region), size, ret_offset);
-}
-
-/* drm_fabric_device_ops.free */
-void softgpu_vram_free(struct drm_fabric_region *region, u64 offset, u64 size)
-{
-	softgpu_vram_give(softgpu_of_region(region), offset, size);
-}
-
-/* drm_fabric_device_ops.free_bytes */
-u64 softgpu_vram_free_bytes(struct drm_fabric_region *region)
-{
-	return gen_pool_avail(softgpu_of_region(region)->vram_pool);
+	return gen_pool_avail(sg->vram_pool);
 }

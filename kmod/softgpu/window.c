@@ -66,10 +66,10 @@ static struct softgpu_window *softgpu_window_find(struct softgpu_device *sg,
 	return NULL;
 }
 
-/* drm_fabric_device_ops.attach_peer */
-int softgpu_window_attach(struct drm_fabric_device *accessor, struct drm_fabric_region *region)
+/* drm_fabric_device_ops.attach_peer; @peer: where the region is */
+int softgpu_window_attach(struct softgpu_device *sg, struct drm_fabric_region *region,
+			  const struct softgpu_aperture *peer)
 {
-	struct softgpu_device *sg = drm_fabric_device_priv(accessor);
 	struct softgpu_window *window;
 	int err = 0;
 
@@ -78,8 +78,8 @@ int softgpu_window_attach(struct drm_fabric_device *accessor, struct drm_fabric_
 		return -ENOMEM;
 
 	window->region = region;
-	window->phys = drm_fabric_region_phys(region);
-	window->size = drm_fabric_region_size(region);
+	window->phys = peer->phys;
+	window->size = peer->size;
 	window->kaddr = memremap(window->phys, window->size, MEMREMAP_WB);
 	if (!window->kaddr) {
 		err = -ENOMEM;
@@ -107,9 +107,8 @@ free_window:
 }
 
 /* drm_fabric_device_ops.revoke_peer */
-void softgpu_window_revoke(struct drm_fabric_device *accessor, struct drm_fabric_region *region)
+void softgpu_window_revoke(struct softgpu_device *sg, struct drm_fabric_region *region)
 {
-	struct softgpu_device *sg = drm_fabric_device_priv(accessor);
 	struct softgpu_window *window;
 
 	/* Waits for the pieces under way; a copy that comes later finds no window and fails. */
@@ -193,7 +192,7 @@ bool softgpu_window_all_present(struct softgpu_device *sg, unsigned long used)
 
 	list_for_each_entry(window, &sg->windows, link)
 		if ((used & BIT(window->id)) &&
-		    !drm_fabric_device_present(drm_fabric_region_device(window->region)))
+		    !softgpu_fabric_region_is_present(window->region))
 			return false;
 	return true;
 }

@@ -4,6 +4,7 @@
  * A number that changes here changes what programs in the field pass to the kernel.
  */
 #include <drm/drm_fabric.h>
+#include <drm/softdma_drm.h>
 #include <stddef.h>
 
 #define SIZE(_type, _size) _Static_assert(sizeof(struct _type) == (_size), #_type)
@@ -112,6 +113,11 @@ SIZE(drm_fabric_admin_device, 56);
 AT(drm_fabric_admin_device, device, 8);
 AT(drm_fabric_admin_device, resident_bytes, 40);
 
+SIZE(drm_softdma_copy, 48);
+AT(drm_softdma_copy, dst, 8);
+AT(drm_softdma_copy, length_bytes, 24);
+AT(drm_softdma_copy, system_bytes, 40);
+
 /* The size is part of the number. */
 _Static_assert(DRM_FABRIC_IOCTL_QUERY == 0xc020fa00, "QUERY");
 _Static_assert(DRM_FABRIC_IOCTL_OPEN_DEVMEM == 0xc028fa01, "OPEN_DEVMEM");
@@ -134,3 +140,4 @@ _Static_assert(DRM_FABRIC_ADMIN_UNBIND == 0xc038fa23, "UNBIND");
 _Static_assert(DRM_FABRIC_ADMIN_ABANDON == 0xc038fa24, "ABANDON");
 _Static_assert(DRM_FABRIC_ADMIN_OPEN_DEVMEM == 0xc028fa26, "ADMIN_OPEN_DEVMEM");
 _Static_assert(DRM_FABRIC_ADMIN_REVOKE == 0xc018fa25, "REVOKE");
+_Static_assert(DRM_IOCTL_SOFTDMA_COPY == 0xc0306440, "SOFTDMA_COPY");

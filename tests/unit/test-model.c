@@ -92,6 +92,29 @@ START_TEST(one_sided_link_is_told)
 }
 END_TEST
 
+START_TEST(link_of_a_device_without_memory_has_one_side)
+{
+	const struct topology_device engine = {
+		.name = (char *)B,
+		.driver = (char *)"softdma",
+		.state = TOPOLOGY_STATE_ONLINE,
+		.incarnation = 1,
+		.numa_node = TOPOLOGY_UNKNOWN,
+	};
+	struct topology_builder *builder = machine_new();
+	struct topology *topology;
+
+	machine_add(builder, A, TOPOLOGY_STATE_ONLINE, 1);
+	ck_assert_int_eq(topology_builder_add_device(builder, &engine), 0);
+	machine_link(builder, B, A, TOPOLOGY_LINK_PCIE_SWITCH, true, 5, 5);
+	machine_link(builder, A, B, TOPOLOGY_LINK_PCIE_SWITCH, false, 5, 5);
+	topology = machine_finish(builder);
+	ck_assert_uint_eq(topology->n_links, 2);
+	ck_assert_uint_eq(topology->n_warnings, 0);
+	topology_unref(topology);
+}
+END_TEST
+
 START_TEST(groups_resolve_their_members)
 {
 	const char *const members[] = { C, A, "0000:ff:00.0", A };
@@ -193,11 +216,17 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		names_compare_as_numbers,	devices_are_sorted_whatever_the_order,
-		links_that_dangle_are_left_out, one_sided_link_is_told,
-		groups_resolve_their_members,	second_device_of_a_name_is_refused,
-		warnings_are_bounded,		topology_can_be_extended,
-		empty_topology_is_fine,		words_and_back,
+		names_compare_as_numbers,
+		devices_are_sorted_whatever_the_order,
+		links_that_dangle_are_left_out,
+		one_sided_link_is_told,
+		link_of_a_device_without_memory_has_one_side,
+		groups_resolve_their_members,
+		second_device_of_a_name_is_refused,
+		warnings_are_bounded,
+		topology_can_be_extended,
+		empty_topology_is_fine,
+		words_and_back,
 	};
 
 	return machine_run_suite("model", tests, sizeof(tests) / sizeof(tests[0]));

@@ -4,13 +4,65 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "account.h"
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
+
+void region_setup(size_t vram_bytes)
+{
+	gpu_restore();
+	/* Of a test that failed. */
+	(void)gpu_try_bus("del_device", "0");
+	gpu_bus("new_device", "0 %zu", vram_bytes);
+	ck_assert(gpu_wait_present(REGION_GPU, true, PATIENCE_MS));
+}
+
+void region_teardown(void)
+{
+	wait_no_holders(REGION_GPU);
+	gpu_bus("del_device", "0");
+	ck_assert(gpu_wait_present(REGION_GPU, false, PATIENCE_MS));
+}
+
+struct gpu *region_open(void)
+{
+	struct gpu *gpu = gpu_open_name(REGION_GPU);
+
+	gpu_open_devmem(gpu);
+	return gpu;
+}
+
+uint64_t region_figure(const char *file)
+{
+	char path[64], buf[32];
+
+	snprintf(path, sizeof(path), "regions/vram0/%s", file);
+	ck_assert(gpu_attr(REGION_GPU, path, buf, sizeof(buf)));
+	return strtoull(buf, NULL, 10);
+}
+
+void region_wait(const char *file, uint64_t value)
+{
+	char path[64], text[32];
+
+	snprintf(path, sizeof(path), "regions/vram0/%s", file);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	ck_assert_msg(gpu_wait_attr(REGION_GPU, path, text, PATIENCE_MS), "%s is %llu and not %s", file,
+		      (unsigned long long)region_figure(file), text);
+}
+
+char *filled(size_t size, bool huge)
+{
+	char *a = map_memory(size, huge);
+
+	memset(a, 1, size);
+	return a;
+}
 
 int try_reserve(int devmem_fd, uint64_t bytes, uint64_t *ret_available)
 {

@@ -9,6 +9,21 @@
 
 #define MAX_HOLDERS 64
 
+/* The device of region_setup(), which has as much memory as the test says, and nobody else on it. */
+#define REGION_GPU "softgpu0"
+
+void region_setup(size_t vram_bytes);
+/* Nobody holds anything any more. */
+void region_teardown(void);
+/* With a handle. */
+struct gpu *region_open(void);
+/* A file of the region. */
+uint64_t region_figure(const char *file);
+void region_wait(const char *file, uint64_t value);
+
+/* As map_memory(), every byte 1. */
+char *filled(size_t size, bool huge);
+
 struct holders {
 	struct drm_fabric_holders head;
 	struct drm_fabric_holder rows[MAX_HOLDERS];

@@ -27,58 +27,12 @@
 #define PATIENCE_MS 60000
 #define STRANGER 65534
 #define OTHER 65533
-#define NAME "softgpu0"
+#define NAME REGION_GPU
 #define VRAM (24 * MIB)
 
 static void setup(void)
 {
-	gpu_restore();
-	/* Of a test that failed. */
-	(void)gpu_try_bus("del_device", "0");
-	gpu_bus("new_device", "0 %zu", VRAM);
-	ck_assert(gpu_wait_present(NAME, true, PATIENCE_MS));
-}
-
-static void teardown(void)
-{
-	wait_no_holders(NAME);
-	gpu_bus("del_device", "0");
-	ck_assert(gpu_wait_present(NAME, false, PATIENCE_MS));
-}
-
-static struct gpu *open_handle(void)
-{
-	struct gpu *gpu = gpu_open_name(NAME);
-
-	gpu_open_devmem(gpu);
-	return gpu;
-}
-
-static uint64_t figure(const char *file)
-{
-	char path[64], buf[32];
-
-	snprintf(path, sizeof(path), "regions/vram0/%s", file);
-	ck_assert(gpu_attr(NAME, path, buf, sizeof(buf)));
-	return strtoull(buf, NULL, 10);
-}
-
-static void wait_figure(const char *file, uint64_t value)
-{
-	char path[64], text[32];
-
-	snprintf(path, sizeof(path), "regions/vram0/%s", file);
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-	ck_assert_msg(gpu_wait_attr(NAME, path, text, PATIENCE_MS), "%s is %llu and not %s", file,
-		      (unsigned long long)figure(file), text);
-}
-
-static char *filled(size_t size, bool huge)
-{
-	char *a = map_memory(size, huge);
-
-	memset(a, 1, size);
-	return a;
+	region_setup(VRAM);
 }
 
 static void say(int fd)
@@ -388,11 +342,12 @@ static const char *compare(const struct model *m, char *text, size_t size)
 		}
 	}
 	if (holders.head.bytes != total || inherited_of(&holders) != inherited ||
-	    figure("inherited_bytes") != inherited || figure("reserved_bytes") != reserved + VRAM - m->room) {
+	    region_figure("inherited_bytes") != inherited ||
+	    region_figure("reserved_bytes") != reserved + VRAM - m->room) {
 		snprintf(text, size,
 			 "in all %llu bytes, %llu inherited, and not %llu, %llu; %llu reserved and not %llu",
 			 holders.head.bytes, (unsigned long long)inherited_of(&holders), (unsigned long long)total,
-			 (unsigned long long)inherited, (unsigned long long)figure("reserved_bytes"),
+			 (unsigned long long)inherited, (unsigned long long)region_figure("reserved_bytes"),
 			 (unsigned long long)(reserved + VRAM - m->room));
 		return text;
 	}
@@ -484,7 +439,7 @@ static bool random_step(struct model *m, uint64_t *seed, struct order *order)
 START_TEST(as_the_model_has_it)
 {
 	size_t loops = test_loops(1200, 10000), n_ops[OP_EVICT + 1] = {};
-	struct gpu *filler = open_handle();
+	struct gpu *filler = region_open();
 	uint64_t seed = test_seed();
 	struct model m = { .room = 8 * MIB };
 	pid_t pid;
@@ -492,7 +447,7 @@ START_TEST(as_the_model_has_it)
 	reserve(filler->devmem_fd, VRAM - m.room);
 	m.area = map_memory(N_BLOCKS * BLOCK, false);
 	for (unsigned int i = 0; i < N_HANDLES; i++)
-		m.handles[i] = open_handle();
+		m.handles[i] = region_open();
 	for (unsigned int i = 0; i < N_WORKERS; i++)
 		ck_assert(!pipe(m.processes[i].orders) && !pipe(m.processes[i].answers));
 	ck_assert(!prctl(PR_SET_CHILD_SUBREAPER, 1));
@@ -520,9 +475,9 @@ START_TEST(as_the_model_has_it)
 		gpu_close(m.handles[i]);
 	gpu_close(filler);
 	wait_no_holders(NAME);
-	ck_assert_uint_eq(figure("reserved_bytes"), 0);
-	ck_assert_uint_eq(figure("inherited_bytes"), 0);
-	ck_assert_uint_eq(figure("free_bytes"), VRAM);
+	ck_assert_uint_eq(region_figure("reserved_bytes"), 0);
+	ck_assert_uint_eq(region_figure("inherited_bytes"), 0);
+	ck_assert_uint_eq(region_figure("free_bytes"), VRAM);
 	note("%zu steps equal, %zu after a moment: %zu populates, %zu forks, %zu ends, %zu evictions", loops,
 	     m.n_settled, n_ops[OP_POPULATE], n_ops[OP_FORK], n_ops[OP_EXIT] + n_ops[OP_KILL], n_ops[OP_EVICT]);
 }
@@ -531,7 +486,7 @@ END_TEST
 /* proves: rows add up to the last byte while others place, free, fork and die as fast as they can */
 START_TEST(sums_while_others_allocate)
 {
-	struct gpu *gpu = open_handle();
+	struct gpu *gpu = region_open();
 	struct holders holders;
 	uint64_t most = 0;
 	pid_t pids[3];
@@ -572,7 +527,7 @@ END_TEST
 /* proves: who has gone or runs another program has no row; what his children have is inherited, until they let go */
 START_TEST(inherited)
 {
-	struct gpu *gpu = open_handle();
+	struct gpu *gpu = region_open();
 	int ready[2], go[2], ask[2];
 	struct holders holders;
 	pid_t pid;
@@ -606,7 +561,7 @@ START_TEST(inherited)
 	ck_assert_int_eq(holder_of_handle(&holders, gpu->devmem_id)->pid, getpid());
 	ck_assert_uint_eq(inherited_of(&holders), 0);
 	say(go[1]);
-	wait_figure("inherited_bytes", SIZE);
+	region_wait("inherited_bytes", SIZE);
 	read_holders(NAME, &holders);
 	ck_assert_ptr_null(holder_of_pid(&holders, pid));
 	ck_assert_uint_eq(inherited_of(&holders), SIZE);
@@ -619,9 +574,9 @@ START_TEST(inherited)
 	ck_assert_uint_eq(holder_of_handle(&holders, gpu->devmem_id)->flags, 0);
 	say(ask[1]);
 	hear(ready[0]);
-	ck_assert_uint_eq(figure("inherited_bytes"), SIZE / 2);
+	ck_assert_uint_eq(region_figure("inherited_bytes"), SIZE / 2);
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_EVICT, NAME, PATIENCE_MS), 0);
-	ck_assert_uint_eq(figure("inherited_bytes"), 0);
+	ck_assert_uint_eq(region_figure("inherited_bytes"), 0);
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_CANCEL, NAME, 0), 0);
 	say(ask[1]);
 	gpu->devmem_fd = -1;
@@ -721,7 +676,7 @@ END_TEST
 /* proves: numbers of processes and users are those of the caller's namespaces, and none where they are not there */
 START_TEST(namespaces)
 {
-	struct gpu *gpu = open_handle();
+	struct gpu *gpu = region_open();
 	char *a = filled(SIZE, false);
 	pid_t pid;
 
@@ -769,7 +724,7 @@ START_TEST(room)
 	int fd = open_fabric();
 
 	for (size_t i = 0; i < 5; i++)
-		gpus[i] = open_handle();
+		gpus[i] = region_open();
 	strcpy(holders.head.device, NAME);
 	strcpy(holders.head.region, "vram0");
 	holders.head.bytes = 5;
@@ -803,7 +758,7 @@ int main(void)
 	test_seed();
 	gpu_load();
 	tcase_set_timeout(tcase, test_loops(240, 3000));
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, setup, region_teardown);
 	tcase_add_test(tcase, as_the_model_has_it);
 	tcase_add_test(tcase, sums_while_others_allocate);
 	tcase_add_loop_test(tcase, inherited, 0, 2);

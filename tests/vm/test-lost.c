@@ -585,7 +585,8 @@ START_TEST(dead_engine)
 		ck_assert_uint_eq(pattern_differs(copy, SMALL, test_seed()), 0);
 		break;
 	}
-	ck_assert_uint_ge(now_ms() - start, 900);
+	/* Not at once. (Of a guest that gets no time the clocks disagree.) */
+	ck_assert_uint_ge(now_ms() - start, 500);
 	ck_assert(gpu_wait_attr(LOST, "state", "lost", PATIENCE_MS));
 	all_dead(a, SMALL, copy);
 	unbind_fast(LOST);

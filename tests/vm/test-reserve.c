@@ -22,50 +22,18 @@
 #define SIZE (4 * MIB)
 #define PATIENCE_MS 60000
 #define STRANGER 65534
-#define NAME "softgpu0"
+#define NAME REGION_GPU
 
-/* A device of a known size, with nobody on it. */
 static void setup(void)
 {
-	gpu_restore();
-	/* Of a test that failed. */
-	(void)gpu_try_bus("del_device", "0");
-	gpu_bus("new_device", "0 %zu", VRAM);
-	ck_assert(gpu_wait_present(NAME, true, PATIENCE_MS));
+	region_setup(VRAM);
 }
 
 static void teardown(void)
 {
-	wait_no_holders(NAME);
-	gpu_bus("del_device", "0");
-	ck_assert(gpu_wait_present(NAME, false, PATIENCE_MS));
+	region_teardown();
 	write_file("/sys/module/drm_fabric/parameters/max_bytes_per_uid", "0");
 	write_file("/sys/module/drm_fabric/parameters/max_handles_per_uid", "1024");
-}
-
-static struct gpu *open_handle(void)
-{
-	struct gpu *gpu = gpu_open_name(NAME);
-
-	gpu_open_devmem(gpu);
-	return gpu;
-}
-
-static uint64_t figure(const char *file)
-{
-	char path[64], buf[32];
-
-	snprintf(path, sizeof(path), "regions/vram0/%s", file);
-	ck_assert(gpu_attr(NAME, path, buf, sizeof(buf)));
-	return strtoull(buf, NULL, 10);
-}
-
-static char *filled(size_t size)
-{
-	char *a = map_memory(size, true);
-
-	memset(a, 1, size);
-	return a;
 }
 
 static struct drm_fabric_devmem_populate populate(struct gpu *gpu, void *a, size_t size)
@@ -77,20 +45,10 @@ static struct drm_fabric_devmem_populate populate(struct gpu *gpu, void *a, size
 	return args;
 }
 
-static void wait_figure(const char *file, uint64_t value)
-{
-	char path[64], text[32];
-
-	snprintf(path, sizeof(path), "regions/vram0/%s", file);
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-	ck_assert_msg(gpu_wait_attr(NAME, path, text, PATIENCE_MS), "%s is %llu and not %s", file,
-		      (unsigned long long)figure(file), text);
-}
-
 /* proves: of 150 MiB two cannot have 100 each; the second is told what there is; when the first is killed it has them */
 START_TEST(two_of_one_region)
 {
-	struct gpu *gpu = open_handle();
+	struct gpu *gpu = region_open();
 	uint64_t available;
 	int ready[2];
 	char byte;
@@ -99,8 +57,8 @@ START_TEST(two_of_one_region)
 	ck_assert(!pipe(ready));
 	pid = fork_child();
 	if (!pid) {
-		struct gpu *own = open_handle();
-		char *a = filled(SIZE);
+		struct gpu *own = region_open();
+		char *a = filled(SIZE, true);
 
 		reserve(own->devmem_fd, 100 * MIB);
 		gpu_populate(own, a, SIZE);
@@ -111,19 +69,19 @@ START_TEST(two_of_one_region)
 	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
 	ck_assert_int_eq(try_reserve(gpu->devmem_fd, 100 * MIB, &available), -ENOSPC);
 	ck_assert_uint_eq(available, 50 * MIB);
-	ck_assert_uint_eq(figure("reserved_bytes"), 100 * MIB);
+	ck_assert_uint_eq(region_figure("reserved_bytes"), 100 * MIB);
 	reserve(gpu->devmem_fd, 50 * MIB);
 	ck_assert_int_eq(try_reserve(gpu->devmem_fd, 50 * MIB + PAGE, &available), -ENOSPC);
 	ck_assert_uint_eq(available, 50 * MIB);
-	ck_assert_uint_eq(figure("reserved_bytes"), VRAM);
+	ck_assert_uint_eq(region_figure("reserved_bytes"), VRAM);
 	ck_assert(!kill(pid, SIGKILL));
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-	wait_figure("reserved_bytes", 50 * MIB);
-	wait_figure("resident_bytes", 0);
+	region_wait("reserved_bytes", 50 * MIB);
+	region_wait("resident_bytes", 0);
 	reserve(gpu->devmem_fd, 100 * MIB);
 	reserve(gpu->devmem_fd, VRAM);
 	reserve(gpu->devmem_fd, 0);
-	ck_assert_uint_eq(figure("reserved_bytes"), 0);
+	ck_assert_uint_eq(region_figure("reserved_bytes"), 0);
 	gpu_close(gpu);
 }
 END_TEST
@@ -131,10 +89,10 @@ END_TEST
 /* proves: what is promised can be placed, to the page, and no more; what was placed before counts */
 START_TEST(no_more_than_promised)
 {
-	struct gpu *gpu = open_handle();
+	struct gpu *gpu = region_open();
 	struct drm_fabric_devmem_populate args;
 	size_t promised = SIZE / 2 + 3 * PAGE;
-	char *a = filled(SIZE);
+	char *a = filled(SIZE, true);
 
 	gpu_populate(gpu, a, PAGE);
 	reserve(gpu->devmem_fd, promised);
@@ -147,7 +105,7 @@ START_TEST(no_more_than_promised)
 	ck_assert_uint_gt(args.refused_bytes[DRM_FABRIC_REFUSED_RESERVED], 0);
 	/* A promise of less than is there: it stays, nothing is added. */
 	reserve(gpu->devmem_fd, PAGE);
-	ck_assert_uint_eq(figure("reserved_bytes"), PAGE);
+	ck_assert_uint_eq(region_figure("reserved_bytes"), PAGE);
 	ck_assert_uint_eq(populate(gpu, a, SIZE).moved_bytes, 0);
 	ck_assert_uint_eq(devmem_info(gpu->devmem_fd).resident_bytes, promised);
 	reserve(gpu->devmem_fd, 0);
@@ -161,9 +119,9 @@ END_TEST
 /* proves: others get what is left and nothing of what is promised, reserving or placing, also with VRAM to spare */
 START_TEST(others_leave_it)
 {
-	struct gpu *gpu = open_handle(), *other = open_handle();
+	struct gpu *gpu = region_open(), *other = region_open();
 	struct drm_fabric_devmem_populate args;
-	char *a = filled(SIZE), *b = filled(SIZE);
+	char *a = filled(SIZE, true), *b = filled(SIZE, true);
 	size_t left = SIZE / 4 + PAGE;
 	uint64_t available;
 
@@ -184,7 +142,7 @@ START_TEST(others_leave_it)
 	args = populate(other, b + left, SIZE - left);
 	ck_assert_uint_eq(args.moved_bytes, SIZE - left);
 	/* All is promised or taken. */
-	args = populate(other, filled(SIZE), SIZE);
+	args = populate(other, filled(SIZE, true), SIZE);
 	ck_assert_uint_eq(args.moved_bytes, 0);
 	ck_assert_uint_eq(args.refused_bytes[DRM_FABRIC_REFUSED_RESERVED], SIZE);
 	gpu_close(gpu);
@@ -197,8 +155,8 @@ END_TEST
 /* proves: an eviction that is called off leaves promises as they were; the device's end ends them */
 START_TEST(survives_a_cancelled_removal)
 {
-	struct gpu *gpu = open_handle(), *other = open_handle();
-	char *a = filled(SIZE);
+	struct gpu *gpu = region_open(), *other = region_open();
+	char *a = filled(SIZE, true);
 	uint64_t available;
 
 	reserve(gpu->devmem_fd, 100 * MIB);
@@ -206,7 +164,7 @@ START_TEST(survives_a_cancelled_removal)
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_DRAIN, NAME, 0), 0);
 	ck_assert_int_eq(try_reserve(other->devmem_fd, PAGE, &available), -ESHUTDOWN);
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_EVICT, NAME, PATIENCE_MS), 0);
-	ck_assert_uint_eq(figure("reserved_bytes"), 100 * MIB);
+	ck_assert_uint_eq(region_figure("reserved_bytes"), 100 * MIB);
 	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_CANCEL, NAME, 0), 0);
 	ck_assert_int_eq(try_reserve(other->devmem_fd, 50 * MIB + PAGE, &available), -ENOSPC);
 	ck_assert_uint_eq(available, 50 * MIB);
@@ -216,7 +174,7 @@ START_TEST(survives_a_cancelled_removal)
 	ck_assert_int_eq(try_reserve(gpu->devmem_fd, 0, NULL), -ENODEV);
 	gpu_bus("new_device", "0 %zu", VRAM);
 	gpu_close(other);
-	other = open_handle();
+	other = region_open();
 	reserve(other->devmem_fd, VRAM);
 	gpu_close(other);
 	gpu_close(gpu);
@@ -226,7 +184,7 @@ END_TEST
 
 static void reserve_as_stranger(struct gpu *gpu)
 {
-	char *a = filled(SIZE);
+	char *a = filled(SIZE, true);
 
 	gpu_open_devmem(gpu);
 	ck_assert_int_eq(try_reserve(gpu->devmem_fd, SIZE + PAGE, NULL), -EDQUOT);
@@ -275,10 +233,10 @@ START_TEST(storm)
 		if (pids[i])
 			continue;
 		for (size_t j = 0;; j++) {
-			struct gpu *gpu = open_handle();
+			struct gpu *gpu = region_open();
 			size_t size = (1 + test_random(&seed) % 512) * PAGE;
 			struct drm_fabric_devmem_populate args;
-			char *a = filled(size);
+			char *a = filled(size, true);
 
 			(void)try_reserve(gpu->devmem_fd, test_random(&seed) % (2 * VRAM / PAGE) * PAGE, NULL);
 			ck_assert_int_eq(gpu_try_populate(gpu, a, size, 0, &args), 0);
@@ -290,7 +248,7 @@ START_TEST(storm)
 		}
 	}
 	for (size_t i = 0; i < loops; i++) {
-		ck_assert_uint_le(figure("reserved_bytes"), VRAM);
+		ck_assert_uint_le(region_figure("reserved_bytes"), VRAM);
 		sleep_ms(10);
 	}
 	for (size_t i = 0; i < 4; i++) {
@@ -298,8 +256,8 @@ START_TEST(storm)
 		ck_assert_int_eq(waitpid(pids[i], NULL, 0), pids[i]);
 	}
 	wait_no_holders(NAME);
-	ck_assert_uint_eq(figure("reserved_bytes"), 0);
-	ck_assert_uint_eq(figure("free_bytes"), VRAM);
+	ck_assert_uint_eq(region_figure("reserved_bytes"), 0);
+	ck_assert_uint_eq(region_figure("free_bytes"), VRAM);
 }
 END_TEST
 
@@ -343,7 +301,7 @@ static void assert_revoked(struct gpu *gpu, char *a)
 START_TEST(one_of_three_grants)
 {
 	int fabric_fd = open_fabric();
-	struct gpu *gpus[4], *mate = open_handle();
+	struct gpu *gpus[4], *mate = region_open();
 	struct drm_fabric_devmem_populate args;
 	uint64_t ids[4] = {}, left;
 	struct holders holders;
@@ -352,7 +310,7 @@ START_TEST(one_of_three_grants)
 	for (size_t i = 0; i < 4; i++) {
 		struct pollfd poll_fd = { .events = POLLIN };
 
-		gpus[i] = open_handle();
+		gpus[i] = region_open();
 		/* The last belongs to none. */
 		if (i < 3)
 			ck_assert_int_eq(try_grant(gpus[i]->devmem_fd, fabric_fd, &ids[i]), 0);
@@ -375,7 +333,7 @@ START_TEST(one_of_three_grants)
 	for (size_t i = 0; i < 4; i++)
 		ck_assert_uint_eq(gpu_residency(gpus[0], a[i], SIZE).region_bytes, i == 1 ? 0 : SIZE);
 	ck_assert_uint_eq(gpu_residency(gpus[0], both, SIZE).region_bytes, SIZE / 4 * 3);
-	ck_assert_uint_eq(figure("reserved_bytes"), 3 * 2 * SIZE);
+	ck_assert_uint_eq(region_figure("reserved_bytes"), 3 * 2 * SIZE);
 	assert_revoked(gpus[1], a[1]);
 	assert_revoked(mate, both);
 	read_holders(NAME, &holders);
@@ -413,7 +371,7 @@ END_TEST
 START_TEST(whose_grant_it_is)
 {
 	int giver = open_fabric(), other = open_fabric(), admin = open_admin();
-	struct gpu *gpu = open_handle(), *second = open_handle(), *third = open_handle();
+	struct gpu *gpu = region_open(), *second = region_open(), *third = region_open();
 	uint64_t id = 0, none = 0, unknown = 1ull << 60;
 	pid_t pid;
 
@@ -467,7 +425,7 @@ END_TEST
 START_TEST(revoke_reaches_children)
 {
 	int fabric_fd = open_fabric(), ready[2], go[2];
-	struct gpu *gpu = open_handle();
+	struct gpu *gpu = region_open();
 	uint64_t id = 0, left;
 	pid_t pid;
 	char byte;
@@ -489,7 +447,7 @@ START_TEST(revoke_reaches_children)
 			_exit(0);
 		ck_assert_int_eq(write(ready[1], "x", 1), 1);
 		ck_assert_int_eq(read(go[0], &byte, 1), 1);
-		ck_assert_uint_eq(gpu_residency(open_handle(), a, SIZE / 2).region_bytes, 0);
+		ck_assert_uint_eq(gpu_residency(region_open(), a, SIZE / 2).region_bytes, 0);
 		memcpy(map_memory(SIZE, false), a, SIZE / 2);
 		mremap(b, SIZE / 2, SIZE / 2, MREMAP_MAYMOVE | MREMAP_FIXED, a + SIZE / 2);
 		ck_assert_int_eq(write(ready[1], pattern_differs(a, SIZE, test_seed()) ? "n" : "y", 1), 1);
@@ -497,10 +455,10 @@ START_TEST(revoke_reaches_children)
 	}
 	wait_child(pid);
 	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
-	wait_figure("inherited_bytes", SIZE);
+	region_wait("inherited_bytes", SIZE);
 	ck_assert_int_eq(try_revoke(fabric_fd, DRM_FABRIC_IOCTL_REVOKE, id, PATIENCE_MS, &left), 0);
 	ck_assert_uint_eq(left, 0);
-	ck_assert_uint_eq(figure("inherited_bytes"), 0);
+	ck_assert_uint_eq(region_figure("inherited_bytes"), 0);
 	ck_assert_int_eq(write(go[1], "x", 1), 1);
 	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
 	ck_assert_int_eq(byte, 'y');
@@ -513,7 +471,7 @@ static void *populate_until_revoked(void *arg)
 {
 	struct gpu *gpu = arg;
 	struct drm_fabric_devmem_populate args;
-	char *a = filled(SIZE);
+	char *a = filled(SIZE, true);
 	intptr_t r;
 
 	do {
@@ -529,11 +487,11 @@ static void *populate_until_revoked(void *arg)
 START_TEST(revoke_while_they_populate)
 {
 	int fabric_fd = open_fabric();
-	struct gpu *stays = open_handle();
-	char *a = filled(SIZE);
+	struct gpu *stays = region_open();
+	char *a = filled(SIZE, true);
 
 	for (size_t i = 0; i < test_loops(10, 200); i++) {
-		struct gpu *gpu = open_handle();
+		struct gpu *gpu = region_open();
 		uint64_t id = 0, left = 1;
 		pthread_t threads[2];
 		void *result;
@@ -593,7 +551,7 @@ START_TEST(revoke_while_it_goes)
 
 	pattern_fill(a, SIZE, test_seed());
 	for (size_t i = 0; i < test_loops(12, 100); i++) {
-		struct gpu *gpu = open_handle();
+		struct gpu *gpu = region_open();
 		struct drm_fabric_event event;
 		unsigned int n_ends = 0;
 		uint64_t id = 0;

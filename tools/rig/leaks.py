@@ -19,7 +19,7 @@ echo scan >$leaks
 """
 BASELINE = SCAN + "echo clear >$leaks"
 UNLOAD = """
-for module in plant softgpu drm_fabric; do
+for module in plant softdma softgpu drm_fabric; do
 	if [ -d /sys/module/$module ]; then
 		rmmod $module || exit 3
 	fi

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * What a GPU driver implements and calls to join the fabric.
+ * What a driver of a GPU, or of another device with DMA, implements and calls to join the fabric.
+ * How it fits together, with examples: kmod/README.md.
  *
  * A driver registers its drm_device with a table of small operations and a description of its
  * memory regions. The core does the rest: it owns the pagemaps (made on first use), moves
@@ -46,6 +47,7 @@
 #include <drm/drm_gpusvm.h>
 #include <drm/drm_pagemap.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 struct dma_fence;
@@ -137,36 +139,49 @@ struct drm_fabric_copy {
 /**
  * struct drm_fabric_device_ops - what a driver does for the core
  *
- * Each may be called from registration until drm_fabric_device_unregister() has returned, never
- * after. "May sleep" without more means process context with no lock of the core's that reclaim
- * takes.
+ * Each may be called from before drm_fabric_device_register() returns until
+ * drm_fabric_device_unregister() has returned, never after. Several calls may run at a time, of
+ * the same operation as well, except where one lock that is named as held says otherwise.
+ *
+ * A device with regions needs @alloc, @free, @free_bytes and @copy; one without needs none.
+ *
+ * "Context" says where an operation runs and which locks of the core's are held. "No waiting for
+ * memory": it may sleep, but may neither allocate with __GFP_DIRECT_RECLAIM (GFP_NOWAIT is right)
+ * nor wait for a lock or a worker that does. An operation calls nothing of the core's but what is
+ * for any context.
  */
 struct drm_fabric_device_ops {
 	/**
 	 * @alloc: take @size bytes of @region: contiguous, aligned to @size, a power of two of at
-	 * least PAGE_SIZE and at most PMD_SIZE.
+	 * least PAGE_SIZE and at most PMD_SIZE. What they hold is of no interest: the core
+	 * overwrites or clears them.
 	 *
-	 * Called with page locks and mmap_lock (read) held: must not wait for memory of any kind.
-	 * Return: 0 and *@offset, -ENOSPC.
+	 * Context: process. drm_fabric_device.users (read) of the owner, and for populate
+	 * mmap_lock (read) and page locks. May sleep, no waiting for memory.
+	 *
+	 * Return: 0 and *@offset; -ENOSPC: there is no such block: the core tries smaller ones,
+	 * and pages that get none are refused as DRM_FABRIC_REFUSED_NO_ROOM.
 	 */
 	int (*alloc)(struct drm_fabric_region *region, u64 size, u64 *offset);
 
 	/**
 	 * @free: give back [@offset, @offset + @size), multiples of PAGE_SIZE: any part of what
-	 * was allocated.
+	 * was allocated, each byte once. The bytes need not be cleared.
 	 *
-	 * Any context, also under a page-table lock. The bytes need not be cleared.
+	 * Context: any, also atomic: page-table locks and the RCU read lock may be held. Must not
+	 * sleep. Cannot fail.
 	 */
 	void (*free)(struct drm_fabric_region *region, u64 offset, u64 size);
 
 	/**
-	 * @free_bytes: how much of @region could be allocated now, in blocks of PAGE_SIZE. Any
-	 * context, also under a spinlock of the core's.
+	 * @free_bytes: how much of @region could be allocated now, in blocks of PAGE_SIZE.
 	 *
 	 * Users are promised bytes that are free by this figure. A driver that takes memory for
 	 * itself lowers the figure by that, best before it joins; afterwards only by what it must
 	 * have, for it may be taking what somebody was promised. That is then missing: who comes
 	 * last finds the region full. What is freed is in the figure when @free returns.
+	 *
+	 * Context: any, also under a spinlock of the core's. Must not sleep.
 	 */
 	u64 (*free_bytes)(struct drm_fabric_region *region);
 
@@ -181,9 +196,14 @@ struct drm_fabric_device_ops {
 	 * again or gives up. @list belongs to the core and is valid until
 	 * the fence has signalled.
 	 *
+	 * Context: process: a populate, a page fault of the CPU, or the core's evictor. Page
+	 * locks, and maybe mmap_lock (read) or the lock of one VMA. May sleep, no waiting for
+	 * memory.
+	 *
 	 * Return: a fence that the caller puts, or an ERR_PTR. -ENOMEM, which only an engine that
 	 * takes memory without waiting can meet, costs no data: the copy is tried again later. Any
-	 * other is an engine that fails.
+	 * other is an engine that fails: the work is tried three times, and then its destination
+	 * is not used.
 	 */
 	struct dma_fence *(*copy)(struct drm_fabric_region *region,
 				  const struct drm_fabric_copy *list, unsigned int n);
@@ -192,17 +212,23 @@ struct drm_fabric_device_ops {
 	 * @present: is the device still there? Optional.
 	 *
 	 * The core asks after each copy from or to its memory, and when it leaves; if it is not
-	 * there the device is lost, as by drm_fabric_device_lost(). Page locks and locks of other
-	 * drivers may be held: must neither sleep nor wait for memory. To read an ID from the
+	 * there the device is lost, as by drm_fabric_device_lost(). To read an ID from the
 	 * configuration space is right (pci_device_is_present()).
+	 *
+	 * Context: any, with page locks and locks of other drivers held. Must neither sleep nor
+	 * allocate.
 	 */
 	bool (*present)(struct drm_fabric_device *fdev);
 
 	/**
 	 * @describe_link: how @accessor, the driver's own device, reaches @owner. Optional.
 	 *
-	 * *@desc holds what the PCI default rule says; the driver may overwrite it. May sleep.
-	 * Called with drm_fabric_registry held.
+	 * *@desc holds what the PCI default rule says; the driver may overwrite it. @owner may be
+	 * another driver's device: its drm_fabric_device_priv() means nothing here. A link to a
+	 * device without regions is down whatever is said.
+	 *
+	 * Context: process. drm_fabric_registry. May sleep and allocate. Asked when either end
+	 * joins, and at drm_fabric_links_changed() of either end.
 	 */
 	void (*describe_link)(struct drm_fabric_device *accessor, struct drm_fabric_device *owner,
 			      struct drm_fabric_link_desc *desc);
@@ -211,11 +237,13 @@ struct drm_fabric_device_ops {
 	 * @attach_peer: @accessor may use @region of a peer from now on: make a window on its
 	 * aperture. Optional.
 	 *
-	 * May sleep. Return: 0, or an error: then the link is published as down.
-	 *
 	 * Afterwards @accessor's work may meet memory of a device that has vanished, and reads
 	 * ones there: before a job that has used @region is reported as done,
 	 * drm_fabric_device_present() of its device has to say so.
+	 *
+	 * Context: process. drm_fabric_registry. May sleep and allocate.
+	 *
+	 * Return: 0, or a negative errno: then the link is published as down.
 	 */
 	int (*attach_peer)(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
 
@@ -224,8 +252,10 @@ struct drm_fabric_device_ops {
 	 * @attach_peer.
 	 *
 	 * The core has removed all its mappings before; copies may be under way. Returns when
-	 * nothing of
-	 * @accessor uses the aperture. May sleep. Called once for each successful @attach_peer.
+	 * nothing of @accessor uses the aperture. Called once for each successful @attach_peer.
+	 *
+	 * Context: process. drm_fabric_registry. May sleep, and wait for work of @accessor that
+	 * ends by itself. Cannot fail.
 	 */
 	void (*revoke_peer)(struct drm_fabric_device *accessor, struct drm_fabric_region *region);
 
@@ -235,9 +265,13 @@ struct drm_fabric_device_ops {
 	 * measure the link. Optional: without it the link cannot be measured.
 	 *
 	 * @write: by @accessor into @region; otherwise it reads. The bytes at @offset are scratch
-	 * that the core has taken from the peer for this. The link is up and stays so. From a
-	 * worker, one at a time for each link. May sleep, but comes back in bounded time: draining
-	 * the peer and taking the link down wait for it. Return: 0 when the bytes have arrived.
+	 * that the core has taken from the peer for this. The link is up and stays so.
+	 *
+	 * Context: a worker, one at a time for each link. drm_fabric_device.users (read) of the
+	 * owner. May sleep, and allocate, but comes back in bounded time: draining the peer and
+	 * taking the link down wait for it.
+	 *
+	 * Return: 0 when the bytes have arrived, or a negative errno, which measure_state shows.
 	 */
 	int (*copy_region)(struct drm_fabric_device *accessor, struct drm_fabric_region *region,
 			   u64 offset, u64 size, bool write);
@@ -245,27 +279,43 @@ struct drm_fabric_device_ops {
 
 /**
  * struct drm_fabric_vm_ops - what a driver does with an address space
+ *
+ * All are needed. What they share is a lock of the driver's that @zap takes in reclaim: nothing may
+ * be allocated under it, and whoever holds it while the device accesses memory holds it for a
+ * bounded time. None is called once drm_fabric_vm_fini() or drm_fabric_device_unregister() has
+ * returned.
  */
 struct drm_fabric_vm_ops {
 	/**
-	 * @prepare: get the memory that binding [@start, @end) needs. May sleep;
-	 * drm_fabric_vm.lock is held.
-	 * Return: 0 or -ENOMEM.
+	 * @prepare: get the memory that binding [@start, @end) needs, so that @bind needs none.
+	 * The same again is possible at any time.
+	 *
+	 * Context: that of drm_fabric_vm_fault(). drm_fabric_vm.lock: one at a time for each
+	 * @vm. May sleep and allocate.
+	 *
+	 * Return: 0 or -ENOMEM, which drm_fabric_vm_fault() returns.
 	 */
 	int (*prepare)(struct drm_fabric_vm *vm, unsigned long start, unsigned long end);
 
 	/**
 	 * @bind: map @addrs from @start on: a compact array, one element a piece of PAGE_SIZE <<
-	 * order bytes. Overwrites what is mapped there. drm_gpusvm.notifier_lock is held for
-	 * reading: must not allocate memory, must not fail.
+	 * order bytes, whose proto is an enum drm_fabric_proto. Overwrites what is mapped there.
+	 * All of it has been prepared. @writable: the device may write; otherwise it must not.
+	 *
+	 * Context: that of drm_fabric_vm_fault(). drm_fabric_vm.lock, drm_gpusvm.notifier_lock
+	 * (read): one at a time for each @vm. May sleep, must not allocate at all. Cannot fail.
 	 */
 	void (*bind)(struct drm_fabric_vm *vm, unsigned long start,
 		     const struct drm_pagemap_addr *addrs, unsigned long n_addrs, bool writable);
 
 	/**
-	 * @zap: unmap [@start, @end). When it returns the device uses none of it.
-	 * drm_gpusvm.notifier_lock is held, possibly from reclaim: must not allocate memory, must
-	 * not wait for anything but running accesses.
+	 * @zap: unmap [@start, @end). When it returns the device uses none of it, and what it
+	 * has written has arrived.
+	 *
+	 * Context: process, any: whoever changes the process's memory, also reclaim, with locks of
+	 * memory management held. drm_gpusvm.notifier_lock (write), so neither @bind nor another
+	 * @zap of this @vm runs. May sleep, must not allocate at all, and must not wait for
+	 * anything but accesses that run. Cannot fail.
 	 */
 	void (*zap)(struct drm_fabric_vm *vm, unsigned long start, unsigned long end);
 };
@@ -290,9 +340,13 @@ struct drm_fabric_region_desc {
  * @regions: memory regions, copied
  * @n_regions: at most DRM_FABRIC_MAX_REGIONS; 0 for a device that only uses others' memory
  *
- * May call @ops before it returns. May sleep.
+ * May call @ops, and operations of peers, before it returns. For probe(): programs can open the
+ * node of @drm before this returns, and have to wait in drm_fabric_vm_init()'s caller for @fdev.
  *
- * Return: the device, or -EINVAL, -EEXIST (the parent has joined already), -ENOMEM.
+ * Context: process, without locks that operations take. Takes drm_fabric_registry. May sleep.
+ *
+ * Return: the device; ERR_PTR: -EINVAL (too many regions, a name of 32 characters or more), -EEXIST
+ * (the parent has joined already), -ENOMEM, or what sysfs says.
  */
 struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
 						     const struct drm_fabric_device_ops *ops,
@@ -313,6 +367,11 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
  *
  * A device that is lost, or that @present does not find, brings nothing home, and waits for no
  * page: its memory goes with it, and @free is not called for it any more.
+ *
+ * Address spaces live on, dead: drm_fabric_vm_fault() says -ENODEV, drm_fabric_vm_fini() is due.
+ *
+ * Context: process, without locks that operations take, and with nobody in drm_fabric_vm_init() or
+ * drm_fabric_links_changed() of @fdev. Takes drm_fabric_registry and the locks below it.
  */
 void drm_fabric_device_unregister(struct drm_fabric_device *fdev);
 
@@ -355,10 +414,54 @@ bool drm_fabric_device_present(struct drm_fabric_device *fdev);
  */
 void drm_fabric_links_changed(struct drm_fabric_device *fdev);
 
+/**
+ * drm_fabric_device_priv() - what the driver gave when it registered
+ * @fdev: a device of the same driver
+ *
+ * Context: any.
+ *
+ * Return: what the driver registered it with.
+ */
 void *drm_fabric_device_priv(const struct drm_fabric_device *fdev);
+
+/**
+ * drm_fabric_device_drm() - the DRM device; not counted
+ * @fdev: any device that an operation was given
+ *
+ * Context: any.
+ *
+ * Return: the device, which lives until its driver has unregistered it.
+ */
 struct drm_device *drm_fabric_device_drm(const struct drm_fabric_device *fdev);
+
+/**
+ * drm_fabric_region_device() - whose memory it is
+ * @region: any region that an operation was given
+ *
+ * Context: any.
+ *
+ * Return: the device.
+ */
 struct drm_fabric_device *drm_fabric_region_device(const struct drm_fabric_region *region);
+
+/**
+ * drm_fabric_region_phys() - where the CPU, and a peer, find the region's aperture
+ * @region: any region that an operation was given
+ *
+ * Context: any.
+ *
+ * Return: a CPU physical address.
+ */
 phys_addr_t drm_fabric_region_phys(const struct drm_fabric_region *region);
+
+/**
+ * drm_fabric_region_size() - how large a region is
+ * @region: any region that an operation was given
+ *
+ * Context: any.
+ *
+ * Return: bytes.
+ */
 u64 drm_fabric_region_size(const struct drm_fabric_region *region);
 
 /**
@@ -395,12 +498,42 @@ struct drm_fabric_vm {
  * @fdev: the accessing device
  * @ops: the driver's operations
  *
- * Return: 0, -ESHUTDOWN (draining), -ENODEV (leaving), -ENOMEM.
+ * Calls no operation.
+ *
+ * Context: process, of the program whose memory it is. Takes drm_fabric_device.users (read), which
+ * an eviction that begins may keep it from for a while. May sleep. A lock of the driver's may be
+ * held, e.g. the one that keeps remove() from giving @fdev up meanwhile.
+ *
+ * Return: 0; -EINVAL there is no current->mm; -ESHUTDOWN draining; -ENODEV leaving; -EINTR a fatal
+ * signal; -ENOMEM.
  */
 int drm_fabric_vm_init(struct drm_fabric_vm *vm, struct drm_fabric_device *fdev,
 		       const struct drm_fabric_vm_ops *ops);
 
-/** drm_fabric_vm_fini() - end a mirror; may be called after the device has left. May sleep. */
+/**
+ * drm_fabric_vm_is_current() - is it the caller's address space?
+ * @vm: the mirror
+ *
+ * A file may be inherited or passed on. Addresses that come with a call mean something in the
+ * caller's address space, and must not be used in another's.
+ *
+ * Context: process.
+ *
+ * Return: whether it is.
+ */
+static inline bool drm_fabric_vm_is_current(const struct drm_fabric_vm *vm)
+{
+	return vm->svm.mm == current->mm;
+}
+
+/**
+ * drm_fabric_vm_fini() - end a mirror
+ * @vm: the mirror; no drm_fabric_vm_fault() of it runs
+ *
+ * Zaps what is mapped. May be called after the device has left.
+ *
+ * Context: process, without locks that operations take. Takes drm_fabric_vm.lock. May sleep.
+ */
 void drm_fabric_vm_fini(struct drm_fabric_vm *vm);
 
 /**
@@ -411,12 +544,34 @@ void drm_fabric_vm_fini(struct drm_fabric_vm *vm);
  *
  * Puts the range around @addr where the process prefers it, if it has said so and there is room.
  * Maps it where its pages are if the device reaches them, and brings home the pages that it does
- * not reach. Binds through @vm->ops. From a worker of the device: may sleep,
- * may fault, must not be in the way of a dma_fence.
+ * not reach. Binds through @vm->ops. What is bound may be zapped before this
+ * is over: look again, and ask again. A device that cannot fault has its driver ask before it
+ * starts, for each page.
  *
- * Return: 0; -EFAULT no such mapping, or not writable; -ENODEV; -ENOMEM; -EBUSY the range does
- * not stand still (try again); -EINTR.
+ * Context: process, without locks: a worker of the device, or the program's own call. Takes
+ * drm_fabric_vm.lock and mmap_lock (read). May sleep, for as long as the process's own page fault
+ * would; must not be in the way of a dma_fence. After drm_fabric_device_unregister() it says
+ * -ENODEV.
+ *
+ * Return: 0; -EFAULT no such mapping, not writable, its data is lost, or the process has gone;
+ * -ENODEV the device leaves or has left; -ENOMEM; -EBUSY the range does not stand still (try
+ * again); -EINTR a fatal signal.
  */
 int drm_fabric_vm_fault(struct drm_fabric_vm *vm, unsigned long addr, bool write);
+
+/**
+ * drm_fabric_vm_peers_present() - are the peers still there whose memory the device uses?
+ * @vm: the address space
+ *
+ * For a device that keeps no windows and so does not know whose memory it was, after it has
+ * used memory of %DRM_FABRIC_PROTO_PEER and before it lets @zap go on: reads of a peer that has
+ * vanished give ones. If one is missing, what was done is to be done again; the fault tells what
+ * there is to tell.
+ *
+ * Context: any. Calls @present of drivers of peers.
+ *
+ * Return: whether all are. After the device has left: true.
+ */
+bool drm_fabric_vm_peers_present(struct drm_fabric_vm *vm);
 
 #endif /* _DRM_FABRIC_H_ */

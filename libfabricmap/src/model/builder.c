@@ -393,7 +393,7 @@ static int finish_links(struct topology_builder *builder, struct topology *topol
 		const struct topology_link *link = &topology->links[i];
 		const struct topology_link *back = topology_link_find(topology, link->owner, link->accessor);
 
-		if (!link->up || (back && back->up))
+		if (!link->up || (back && back->up) || topology->devices[link->accessor].n_regions == 0)
 			continue;
 		r = topology_builder_warn(builder, "one-sided link: %s -> %s is up, %s -> %s is not",
 					  topology->devices[link->accessor].name, topology->devices[link->owner].name,

@@ -251,7 +251,8 @@ int topology_builder_warn(struct topology_builder *builder, const char *format, 
  * topology_builder_finish() - sort, resolve names, check
  * @builder: is empty afterwards and can only be freed
  *
- * Adds the warning "one-sided link: ..." for each pair whose link is up in one direction only.
+ * Adds the warning "one-sided link: ..." for each pair whose link is up in one direction only, but for links of a
+ * device without regions: nothing is in the other direction.
  */
 int topology_builder_finish(struct topology_builder *builder, struct topology **ret);
 
