@@ -189,6 +189,7 @@ struct drm_fabric_region {
  * @arrival: see copy.c
  * @buried: not the region's any more, and dead pages keep it
  * @wanted: reclaim has asked for it
+ * @split_work: splits the large folio at page @split_index, while bit 0 of @split_busy is set
  * @link: the shrinker's
  */
 struct fabric_pagemap {
@@ -204,6 +205,9 @@ struct fabric_pagemap {
 	bool wanted;
 	struct list_head link;
 	struct work_struct destroy_work;
+	struct work_struct split_work;
+	unsigned long split_index;
+	unsigned long split_busy;
 	struct rcu_head rcu;
 };
 

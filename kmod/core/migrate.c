@@ -17,6 +17,7 @@
 
 #include "fabric.h"
 #include "mm.h"
+#include "split.h"
 
 static int fabric_populate_devmem_pfn(struct drm_pagemap_devmem *devmem, unsigned long npages,
 				      unsigned long *pfns)
@@ -46,6 +47,8 @@ static vm_fault_t fabric_migrate_to_ram(struct vm_fault *vmf)
 
 	if (fabric_page_is_dead(pm, index))
 		return VM_FAULT_HWPOISON;
+	if (!vmf->pte && fabric_split_first(vmf))
+		return 0;
 	/*
 	 * The fault holds a reference on the page: its allocation stays.
 	 *

@@ -23,6 +23,7 @@
 #include <linux/sched/signal.h>
 
 #include "fabric.h"
+#include "split.h"
 
 /*
  * How often a region's pagemap is made: so many at once, and then one in so long. Making one costs
@@ -222,6 +223,7 @@ static struct fabric_pagemap *fabric_pagemap_new(struct drm_fabric_region *regio
 	if (!pm)
 		return ERR_PTR(-ENOMEM);
 	INIT_WORK(&pm->destroy_work, fabric_pagemap_destroy_work);
+	fabric_split_init(pm);
 	pm->region = region;
 	INIT_LIST_HEAD(&pm->link);
 	pm->pages = kvcalloc(n_pages, sizeof(*pm->pages), gfp);

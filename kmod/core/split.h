@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Splitting large pages that several processes map: see split.c.
+ */
+#ifndef FABRIC_SPLIT_H
+#define FABRIC_SPLIT_H
+
+#include <linux/types.h>
+
+struct fabric_pagemap;
+struct vm_fault;
+
+void fabric_split_init(struct fabric_pagemap *pm);
+bool fabric_split_first(struct vm_fault *vmf);
+
+#endif /* FABRIC_SPLIT_H */
