@@ -142,7 +142,7 @@ def topo_json_fits_its_schema(root):
     document = json.loads(done.stdout)
     schema = json.loads((SOURCE_ROOT / "uapi/fabric-topology.schema.json").read_text(encoding="utf-8"))
     validate(document, schema)
-    assert list(document) == ["schema", "generation", "source", "devices", "links", "groups", "warnings"]
+    assert list(document) == list(schema["properties"])
     assert document["generation"] == 9 and len(document["links"]) == 12
     # The schema's required keys are what is written, everywhere.
     for kind in ("devices", "links", "groups"):

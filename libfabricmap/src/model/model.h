@@ -436,6 +436,9 @@ struct json_object *topology_group_to_json(const struct topology *topology, cons
  */
 int topology_from_json(struct json_object *object, struct topology **ret);
 
+/* The same; @ret_error says what is wrong and where: "devices[3]: numa_node: ...". The caller frees it. Not of -ENOMEM. */
+int topology_from_json_explain(struct json_object *object, struct topology **ret, char **ret_error);
+
 /* ---- builder ---- */
 
 struct topology_builder;
