@@ -44,7 +44,8 @@ struct fabricmap_group;
  * @root: of a sysfs, or of a captured tree of one; NULL is "/sys"
  * @ret: holds one reference
  *
- * Without the kernel part there are 0 devices, fabricmap_source() is "partial", and a warning says what to do.
+ * Everything that the machine shows: the fabric, and where they know more the AMD compute driver, PCI and NUMA. Without
+ * the kernel part fabricmap_source() is "partial", all devices are unmanaged, and a warning says what to do.
  * Whatever is damaged in the tree is left out, with a warning.
  *
  * Return: 0, the negative errno of opening @root, -ENOMEM, -EMFILE.
@@ -58,6 +59,18 @@ int fabricmap_open(const char *root, struct fabricmap **ret);
  * Return: 0, -EPROTONOSUPPORT another schema, -EBADMSG not such a text, -E2BIG over a limit, -ENOMEM.
  */
 int fabricmap_open_json(const char *text, struct fabricmap **ret);
+
+/**
+ * fabricmap_open_path() - a topology from a file or a folder, of whatever kind it is
+ * @path: a file of "fabric.topology/1", or a folder: a captured tree of sysfs, or the "nodes" of the AMD compute driver
+ * @ret_error: on failure what is wrong, one line for a person, or NULL; the caller frees it with free(); may be NULL
+ *
+ * XML is not read here, so that nobody who loads this library loads a parser of it: fabricctl reads it.
+ *
+ * Return: 0, -EPROTONOSUPPORT nothing that is known, -EBADMSG a damaged file, -E2BIG over a limit, -EEXIST a tree in
+ * which two nodes stand for one device, -ENOMEM, errors of opening.
+ */
+int fabricmap_open_path(const char *path, struct fabricmap **ret, char **ret_error);
 
 struct fabricmap *fabricmap_ref(struct fabricmap *map);
 struct fabricmap *fabricmap_unref(struct fabricmap *map);
@@ -110,7 +123,7 @@ int64_t fabricmap_device_n_handles(const struct fabricmap_device *device);
 
 /**
  * fabricmap_device_is_managed() - 0: a GPU or accelerator that is not in the fabric: it has no driver, or one that does
- * not join. It has no regions and no links, and is never chosen.
+ * not join. It has no regions; links only if another source than the fabric knows them.
  */
 int fabricmap_device_is_managed(const struct fabricmap_device *device);
 
@@ -218,16 +231,61 @@ size_t fabricmap_group_n_members(const struct fabricmap_group *group);
 /** fabricmap_group_member() - index of a device; (size_t)-1 if @index is out of range */
 size_t fabricmap_group_member(const struct fabricmap_group *group, size_t index);
 
+/* Of more devices there is no matrix. */
+#define FABRICMAP_MATRIX_MAX 1024
+
 /**
  * fabricmap_bandwidth() - pair bandwidth matrix
  * @ret: n*n row-major values in MB/s; symmetric; the diagonal is 0; owned by @map
  *
  * Pair bandwidth by rule version 1: the least of read and write of both directions. FABRICMAP_UNKNOWN where the rule
- * has to guess; placement goes by its guess then.
+ * has to guess; placement goes by its guess then. It is made when it is first asked for.
  *
- * Return: n, the number of devices.
+ * Return: n, the number of devices; 0, and NULL in @ret, if there are more than FABRICMAP_MATRIX_MAX or memory is short:
+ * then ask for pairs.
  */
 size_t fabricmap_bandwidth(const struct fabricmap *map, const int64_t **ret);
+
+/**
+ * fabricmap_pair() - pair bandwidth, for any number of devices
+ * @a, @b: indices of devices
+ * @ret_linked: each reaches the other's memory in place
+ * @ret_assumed: a figure had to be guessed
+ * @ret_kind: "direct", "switch", "pci", "unknown", NULL of a device with itself; static
+ * @ret_source: who says so: "fabric", "kfd", "nccl" and so on, or NULL; static
+ *
+ * Pair bandwidth by rule version 1. What is not wanted may be NULL.
+ *
+ * Return: MB/s, also where it is a guess; FABRICMAP_UNKNOWN if an index is out of range.
+ */
+int64_t fabricmap_pair(const struct fabricmap *map, size_t a, size_t b, int *ret_linked, int *ret_assumed,
+		       const char **ret_kind, const char **ret_source);
+
+/* Memories that are no regions: NUMA nodes, and what a vendor's driver says of its devices. */
+size_t fabricmap_n_memories(const struct fabricmap *map);
+
+/**
+ * fabricmap_memory() - one of them
+ * @ret_kind: "dram", "hbm", "cxl", "nvm", or NULL; static
+ * @ret_size_bytes, @ret_bandwidth_mbps: or FABRICMAP_UNKNOWN; the bandwidth is that of its banks
+ *
+ * Return: 0, -ENOENT @index is out of range.
+ */
+int fabricmap_memory(const struct fabricmap *map, size_t index, const char **ret_name, const char **ret_kind,
+		     int64_t *ret_size_bytes, int64_t *ret_bandwidth_mbps);
+
+/* How initiators (NUMA nodes, devices) reach these memories, by memory. */
+size_t fabricmap_n_accesses(const struct fabricmap *map);
+
+/**
+ * fabricmap_access() - one of them
+ * @ret_class: as the kernel's access classes: 0 the best initiator, 1 the best CPU; or FABRICMAP_UNKNOWN
+ * @ret_figures: read and write bandwidth in MB/s, read and write latency in ns; each may be FABRICMAP_UNKNOWN
+ *
+ * Return: 0, -ENOENT @index is out of range.
+ */
+int fabricmap_access(const struct fabricmap *map, size_t index, const char **ret_memory, const char **ret_initiator,
+		     int64_t *ret_class, int64_t ret_figures[4]);
 
 /* ---- placement ---- */
 

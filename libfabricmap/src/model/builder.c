@@ -173,6 +173,7 @@ static int device_copy(const struct topology_device *device, struct topology_dev
 		{ device->pci_class, &copy.pci_class },
 		{ device->arch, &copy.arch },
 		{ device->hive, &copy.hive },
+		{ device->parent, &copy.parent },
 		{ device->cpu, &copy.cpu },
 	};
 	const size_t n_strings = sizeof(strings) / sizeof(strings[0]);
@@ -211,7 +212,7 @@ static void device_own_facts(const struct topology_builder *builder, struct topo
 		[TOPOLOGY_FACT_NUMA_NODE] = device->numa_node >= 0,
 		[TOPOLOGY_FACT_ARCH] = device->arch,
 		[TOPOLOGY_FACT_HIVE] = device->hive,
-		[TOPOLOGY_FACT_PARENT] = device->upstream_bridge,
+		[TOPOLOGY_FACT_PARENT] = device->parent,
 		[TOPOLOGY_FACT_CPU] = device->cpu,
 		[TOPOLOGY_FACT_PCI_LINK] = device->pci_link.speed_mtps > 0 || device->pci_link.width > 0 ||
 					   device->pci_link.bandwidth_mbps > 0,

@@ -308,11 +308,9 @@ static int finish_device(struct topology_builder *builder, struct topology *topo
 	const struct {
 		const char *name;
 		size_t *ret;
-		bool is_known; /* a bridge that nobody has more than the name of is no fault of the fabric's sysfs */
 	} places[] = {
-		{ device->upstream_bridge, &device->resolved.parent,
-		  device->facts[TOPOLOGY_FACT_PARENT].origin != TOPOLOGY_ORIGIN_FABRIC },
-		{ device->cpu, &device->resolved.cpu, true },
+		{ device->parent, &device->resolved.parent },
+		{ device->cpu, &device->resolved.cpu },
 	};
 	const char *slash = strchr(device->name, '/');
 	int r = 0;
@@ -321,7 +319,7 @@ static int finish_device(struct topology_builder *builder, struct topology *topo
 		ssize_t node = places[j].name ? name_index_find(&builder->node_index, places[j].name) : -ENOENT;
 
 		*places[j].ret = node < 0 ? TOPOLOGY_NONE : (size_t)node;
-		if (places[j].name && node < 0 && places[j].is_known)
+		if (places[j].name && node < 0)
 			r = topology_builder_warn(builder, "dangling parent: %s: below %s: no such node", device->name,
 						  places[j].name);
 	}

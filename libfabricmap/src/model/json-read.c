@@ -239,10 +239,11 @@ static int get_uplink(struct reader *reader, struct json_object *object, const c
 static int place_from_json(struct reader *reader, struct json_object *object, struct topology_device *device)
 {
 	static const char *const keys[] = { "pci_speed_mtps", "pci_width", "pci_bandwidth_mbps" };
-	const char *arch, *hive, *cpu;
+	const char *arch, *hive, *parent, *cpu;
 
 	if (get_nullable_name(reader, object, "arch", &arch) < 0 ||
 	    get_nullable_name(reader, object, "hive", &hive) < 0 ||
+	    get_nullable_name(reader, object, "parent", &parent) < 0 ||
 	    get_nullable_name(reader, object, "cpu", &cpu) < 0 ||
 	    get_uplink(reader, object, keys, &device->pci_link) < 0 ||
 	    get_nullable_link_type(reader, object, "cpu_link_type", &device->cpu_link.type) < 0 ||
@@ -253,6 +254,7 @@ static int place_from_json(struct reader *reader, struct json_object *object, st
 		device->cpu_link.count = 0;
 	device->arch = (char *)arch;
 	device->hive = (char *)hive;
+	device->parent = (char *)parent;
 	device->cpu = (char *)cpu;
 	return facts_from_json(reader, object, device);
 }

@@ -129,7 +129,8 @@ static int add_place(struct json_object *object, const struct topology_device *d
 											      &unknown;
 
 	if (add_string(object, "arch", device->arch) < 0 || add_string(object, "hive", device->hive) < 0 ||
-	    add_string(object, "cpu", device->cpu) < 0 || add_uplink(object, keys, uplink) < 0 ||
+	    add_string(object, "parent", device->parent) < 0 || add_string(object, "cpu", device->cpu) < 0 ||
+	    add_uplink(object, keys, uplink) < 0 ||
 	    add_string(object, "cpu_link_type", topology_link_type_to_string(device->cpu_link.type)) < 0)
 		return -ENOMEM;
 	if (add_positive_int(object, "cpu_link_count", device->cpu_link.count) < 0 ||

@@ -68,12 +68,8 @@ static const char *const pair_kind_names[] = {
 };
 
 static const char *const fact_kind_names[] = {
-	[TOPOLOGY_FACT_NUMA_NODE] = "numa_node",
-	[TOPOLOGY_FACT_ARCH] = "arch",
-	[TOPOLOGY_FACT_HIVE] = "hive",
-	[TOPOLOGY_FACT_PARENT] = "upstream_bridge",
-	[TOPOLOGY_FACT_CPU] = "cpu",
-	[TOPOLOGY_FACT_PCI_LINK] = "pci_link",
+	[TOPOLOGY_FACT_NUMA_NODE] = "numa_node", [TOPOLOGY_FACT_ARCH] = "arch", [TOPOLOGY_FACT_HIVE] = "hive",
+	[TOPOLOGY_FACT_PARENT] = "parent",	 [TOPOLOGY_FACT_CPU] = "cpu",	[TOPOLOGY_FACT_PCI_LINK] = "pci_link",
 	[TOPOLOGY_FACT_CPU_LINK] = "cpu_link",
 };
 
@@ -363,6 +359,7 @@ void topology_device_fini(struct topology_device *device)
 	free(device->render_node);
 	free(device->arch);
 	free(device->hive);
+	free(device->parent);
 	free(device->cpu);
 	*device = (struct topology_device){ 0 };
 }

@@ -104,7 +104,7 @@ enum topology_fact_kind {
 	TOPOLOGY_FACT_NUMA_NODE,
 	TOPOLOGY_FACT_ARCH,
 	TOPOLOGY_FACT_HIVE,
-	TOPOLOGY_FACT_PARENT, /* upstream_bridge */
+	TOPOLOGY_FACT_PARENT,
 	TOPOLOGY_FACT_CPU,
 	TOPOLOGY_FACT_PCI_LINK,
 	TOPOLOGY_FACT_CPU_LINK,
@@ -196,13 +196,14 @@ struct topology_device {
 	int64_t n_handles; /* or TOPOLOGY_UNKNOWN */
 	struct topology_region *regions; /* by name */
 	size_t n_regions;
-	char *upstream_bridge; /* the node above: 0000:40:01.0, or NULL */
 	/* Of unmanaged devices only. */
+	char *upstream_bridge; /* 0000:40:01.0, or NULL */
 	char *pci_class; /* 0x030200, or NULL */
 	struct topology_distance *distances; /* by device; those that the kernel knows */
 	size_t n_distances;
 	char *arch; /* generation: "gfx90a", "sm90", or NULL */
 	char *hive; /* devices of one hive have the same text; or NULL */
+	char *parent; /* node above it, or NULL */
 	char *cpu; /* node of kind cpu that it is at; or NULL */
 	struct topology_uplink pci_link; /* to what is above it */
 	/* A link of a vendor's fabric to its CPU, which it uses instead of PCI. Type 0: none. */
@@ -213,7 +214,7 @@ struct topology_device {
 	struct topology_fact facts[TOPOLOGY_FACTS_N];
 	/* Resolved. */
 	struct {
-		size_t parent; /* node of upstream_bridge, or TOPOLOGY_NONE */
+		size_t parent; /* node, or TOPOLOGY_NONE */
 		size_t cpu; /* node of cpu, or else the one of numa_node, or TOPOLOGY_NONE */
 		size_t package; /* first device of the same package: partitions of one device share it */
 		size_t hive; /* first device of the same hive, or TOPOLOGY_NONE */

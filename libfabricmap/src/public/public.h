@@ -13,7 +13,7 @@
 struct fabricmap {
 	unsigned int n_refs; /* atomic */
 	struct topology *topology;
-	int64_t *bandwidth; /* n * n */
+	int64_t *bandwidth; /* n * n, made when it is first asked for; atomic */
 };
 
 struct fabricmap_placement_device {
