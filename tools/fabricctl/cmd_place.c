@@ -48,8 +48,7 @@ int map_open(const char *verb, const char *root, struct fabricmap **ret)
 		error_print("%s: %s: %s", verb, root ?: "/sys", reason(r));
 		return r;
 	}
-	for (size_t i = 0; i < fabricmap_n_warnings(*ret); i++)
-		error_print("%s: warning: %s", verb, fabricmap_warning(*ret, i));
+	map_warn(verb, *ret);
 	return 0;
 }
 
