@@ -286,21 +286,6 @@ static int first_with(struct name_index *index, const char *text, size_t device,
 	return 0;
 }
 
-/* By NUMA node, where one CPU node has that number; two would be a guess. */
-static size_t cpu_of_numa_node(const struct topology *topology, const size_t *cpus, size_t n_cpus, int64_t numa_node)
-{
-	size_t found = TOPOLOGY_NONE;
-
-	for (size_t i = 0; numa_node >= 0 && i < n_cpus; i++) {
-		if (topology->nodes[cpus[i]].numa_node != numa_node)
-			continue;
-		if (found != TOPOLOGY_NONE)
-			return TOPOLOGY_NONE;
-		found = cpus[i];
-	}
-	return found;
-}
-
 static int finish_device(struct topology_builder *builder, struct topology *topology, size_t i,
 			 struct name_index *hives)
 {
@@ -341,23 +326,10 @@ static int finish_device(struct topology_builder *builder, struct topology *topo
 static int finish_devices(struct topology_builder *builder, struct topology *topology)
 {
 	_cleanup_(name_index_fini) struct name_index hives = { 0 };
-	_cleanup_(freep) size_t *cpus = NULL;
-	size_t n_cpus = 0;
 	int r = 0;
 
-	cpus = calloc(topology->n_nodes ? topology->n_nodes : 1, sizeof(*cpus));
-	if (!cpus)
-		return -ENOMEM;
-	for (size_t i = 0; i < topology->n_nodes; i++)
-		if (topology->nodes[i].kind == TOPOLOGY_NODE_CPU)
-			cpus[n_cpus++] = i;
-	for (size_t i = 0; r == 0 && i < topology->n_devices; i++) {
-		struct topology_device *device = &topology->devices[i];
-
+	for (size_t i = 0; r == 0 && i < topology->n_devices; i++)
 		r = finish_device(builder, topology, i, &hives);
-		if (device->resolved.cpu == TOPOLOGY_NONE && device->resolved.parent == TOPOLOGY_NONE)
-			device->resolved.cpu = cpu_of_numa_node(topology, cpus, n_cpus, device->numa_node);
-	}
 	return r;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "model/model-internal.h"
 
+#include "base/base.h"
 #include "base/sum.h"
 #include "model/rule.h"
 
@@ -230,6 +231,61 @@ static int nodes_resolve(struct topology *topology, struct topology_builder *bui
 	return r;
 }
 
+struct numa_cpu {
+	int64_t numa_node;
+	size_t cpu;
+};
+
+static int numa_cpu_compare(const void *a, const void *b)
+{
+	const struct numa_cpu *a_cpu = a, *b_cpu = b;
+
+	if (a_cpu->numa_node != b_cpu->numa_node)
+		return a_cpu->numa_node < b_cpu->numa_node ? -1 : 1;
+	return a_cpu->cpu < b_cpu->cpu ? -1 : a_cpu->cpu > b_cpu->cpu;
+}
+
+/* CPUs by NUMA node; where two have the same number they are left out, for one of them would be a guess. */
+static int numa_cpus(const struct topology *topology, struct numa_cpu **ret, size_t *ret_n)
+{
+	struct numa_cpu *cpus = calloc(topology->n_nodes ? topology->n_nodes : 1, sizeof(*cpus));
+	size_t n = 0, n_kept = 0;
+
+	if (!cpus)
+		return -ENOMEM;
+	for (size_t i = 0; i < topology->n_nodes; i++)
+		if (topology->nodes[i].kind == TOPOLOGY_NODE_CPU && topology->nodes[i].numa_node >= 0)
+			cpus[n++] = (struct numa_cpu){ topology->nodes[i].numa_node, i };
+	qsort(cpus, n, sizeof(*cpus), numa_cpu_compare);
+	for (size_t first = 0, i = 1; i <= n; i++) {
+		if (i < n && cpus[i].numa_node == cpus[first].numa_node)
+			continue;
+		if (i - first == 1)
+			cpus[n_kept++] = cpus[first];
+		first = i;
+	}
+	*ret = cpus;
+	*ret_n = n_kept;
+	return 0;
+}
+
+static size_t cpu_of_numa_node(const struct numa_cpu *cpus, size_t n, int64_t numa_node)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (cpus[middle].numa_node == numa_node)
+			return cpus[middle].cpu;
+		if (cpus[middle].numa_node < numa_node)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return TOPOLOGY_NONE;
+}
+
 /* The CPU above a node of the tree. */
 static size_t cpu_above(const struct topology *topology, size_t node)
 {
@@ -289,14 +345,20 @@ static int device_resolve_path(struct topology_builder *builder, struct topology
 
 int pair_resolve(struct topology *topology, struct topology_builder *builder)
 {
+	_cleanup_(freep) struct numa_cpu *cpus = NULL;
+	size_t n_cpus = 0;
 	int r;
 
 	r = nodes_resolve(topology, builder);
+	if (r == 0)
+		r = numa_cpus(topology, &cpus, &n_cpus);
 	for (size_t i = 0; r == 0 && i < topology->n_devices; i++) {
 		struct topology_device *device = &topology->devices[i];
 
 		if (device->resolved.cpu == TOPOLOGY_NONE)
 			device->resolved.cpu = cpu_above(topology, device->resolved.parent);
+		if (device->resolved.cpu == TOPOLOGY_NONE)
+			device->resolved.cpu = cpu_of_numa_node(cpus, n_cpus, device->numa_node);
 		device_resolve_socket(topology, device);
 		r = device_resolve_path(builder, device);
 	}
