@@ -41,13 +41,23 @@ static int kfd_read(const char *root, struct topology **ret)
 	return r < 0 ? r : topology_builder_finish(builder, ret);
 }
 
-int source_read(const char *root, struct topology **ret)
+/* A tree in which there is nothing of the fabric: another machine's, and no reason to warn. */
+static int nothing_read(struct topology **ret)
+{
+	_cleanup_(topology_builder_freep) struct topology_builder *builder = NULL;
+	int r;
+
+	r = topology_builder_new(TOPOLOGY_SOURCE_PARTIAL, 0, &builder);
+	return r < 0 ? r : topology_builder_finish(builder, ret);
+}
+
+static int read_all(const char *root, bool has_fabric, struct topology **ret)
 {
 	enum { FABRIC, KFD, PCI, NUMA, N };
 	struct topology *parts[N] = { 0 }, *known = NULL;
 	int r;
 
-	r = source_fabric_read(root, &parts[FABRIC]);
+	r = has_fabric ? source_fabric_read(root, &parts[FABRIC]) : nothing_read(&parts[FABRIC]);
 	if (r == 0)
 		r = kfd_read(root, &parts[KFD]);
 	if (r == 0)
@@ -62,6 +72,11 @@ int source_read(const char *root, struct topology **ret)
 	for (size_t i = 0; i < N; i++)
 		topology_unref(parts[i]);
 	return r;
+}
+
+int source_read(const char *root, struct topology **ret)
+{
+	return read_all(root, true, ret);
 }
 
 /* ---- files ---- */
@@ -238,7 +253,7 @@ static int load_folder(const char *path, unsigned int n_wrappings, struct topolo
 	if (fd < 0)
 		return say(ret_error, "%s", tree_strerror(fd)) ?: fd;
 	if (is_root(fd)) {
-		r = source_read(path, ret);
+		r = read_all(path, has(fd, "class/drm_fabric"), ret);
 		return r < 0 ? say(ret_error, "%s", tree_strerror(r)) ?: r : 0;
 	}
 	if (is_kfd_nodes(fd))
