@@ -83,7 +83,7 @@ int topology_watch_reread(struct topology_watch *watch)
 	struct topology *topology;
 	int r;
 
-	r = source_fabric_read(watch->manager->config.root, &topology);
+	r = source_read(watch->manager->config.root, &topology);
 	if (r < 0) {
 		log_error("cannot read the topology: %s", strerror(-r));
 		return r;

@@ -60,6 +60,9 @@ int fabricmap_open(const char *root, struct fabricmap **ret);
  */
 int fabricmap_open_json(const char *text, struct fabricmap **ret);
 
+/** fabricmap_open_json_explain() - the same; @ret_error as in fabricmap_open_path() */
+int fabricmap_open_json_explain(const char *text, struct fabricmap **ret, char **ret_error);
+
 /**
  * fabricmap_open_path() - a topology from a file or a folder, of whatever kind it is
  * @path: a file of "fabric.topology/1", or a folder: a captured tree of sysfs, or the "nodes" of the AMD compute driver

@@ -58,7 +58,7 @@ static int xml_load(int fd, size_t size, struct fabricmap **ret, char **ret_erro
 	if (!text)
 		return r;
 	r = import_xml(text, length, &json, ret_error);
-	return r < 0 ? r : fabricmap_open_json(json, ret);
+	return r < 0 ? r : fabricmap_open_json_explain(json, ret, ret_error);
 }
 
 int topology_load(const char *path, struct fabricmap **ret, char **ret_error)

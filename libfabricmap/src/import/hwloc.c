@@ -21,7 +21,6 @@
 enum {
 	OBJECTS_MAX = 1 << 20,
 	MATRIX_OBJECTS_MAX = 1024,
-	NUMA_NODES_MAX = 4096,
 	VALUES_MAX = 1 << 16, /* of memory attributes */
 	NAME_SIZE = 256,
 	VERSION_MAX = 3,
@@ -36,8 +35,6 @@ struct hwloc {
 	struct emit *emit;
 	struct object *objects; /* by gp_index; those that have one */
 	size_t n_objects, objects_size;
-	const struct xml_element *numa_nodes[NUMA_NODES_MAX];
-	size_t n_numa_nodes;
 	size_t n_machines, n_packages, n_values;
 	char **ret_error;
 };
@@ -203,12 +200,32 @@ static void emit_package(struct hwloc *hwloc, const struct xml_element *element,
 		emit_number(hwloc->emit, node, "model", (int64_t)model_number);
 }
 
+static bool is_cpuset(const char *text)
+{
+	return *text && strlen(text) < NAME_SIZE / 2 && !text[strspn(text, "0123456789abcdefx,")];
+}
+
 static bool numa_name(const struct xml_element *element, char ret[NAME_SIZE], uint64_t *ret_number)
 {
 	if (number_parse(xml_attribute(element, "os_index"), ret_number) < 0 || *ret_number > INT32_MAX)
 		return false;
 	(void)snprintf(ret, NAME_SIZE, "node%" PRIu64, *ret_number);
 	return true;
+}
+
+/* CPUs have the name of the NUMA node with the lowest number that is theirs. */
+static void remember_cpus(struct hwloc *hwloc, const char *cpuset, struct json_object *memory, int64_t number)
+{
+	struct json_object *other, *other_number;
+	char key[NAME_SIZE + 8];
+
+	if (!cpuset || !is_cpuset(cpuset) || !memory)
+		return;
+	(void)snprintf(key, sizeof(key), "cpuset %s", cpuset);
+	other = emit_recall(hwloc->emit, key);
+	if (!other || !json_object_object_get_ex(other, "numa_node", &other_number) ||
+	    json_object_get_int64(other_number) > number)
+		emit_remember(hwloc->emit, key, memory);
 }
 
 static void emit_numa_node(struct hwloc *hwloc, const struct xml_element *element)
@@ -232,17 +249,13 @@ static void emit_numa_node(struct hwloc *hwloc, const struct xml_element *elemen
 		emit_warn(hwloc->emit, "duplicate id: %s: all but one left out", name);
 		return;
 	}
-	if (hwloc->n_numa_nodes >= NUMA_NODES_MAX) {
-		emit_warn(hwloc->emit, "too many memories: the rest is left out");
-		return;
-	}
-	hwloc->numa_nodes[hwloc->n_numa_nodes++] = element;
 	memory = emit_memory(hwloc->emit, name);
 	emit_remember(hwloc->emit, key, memory);
 	for (size_t i = 0; subtype && i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (!strcmp(kinds[i].subtype, subtype))
 			emit_text(hwloc->emit, memory, "kind", kinds[i].kind);
 	emit_number(hwloc->emit, memory, "numa_node", (int64_t)number);
+	remember_cpus(hwloc, xml_attribute(element, "cpuset"), memory, (int64_t)number);
 	if (number_parse(xml_attribute(element, "local_memory"), &bytes) == 0 && bytes > 0 && bytes <= INT64_MAX)
 		emit_number(hwloc->emit, memory, "size_bytes", (int64_t)bytes);
 }
@@ -324,9 +337,12 @@ static int object_compare(const void *a, const void *b)
 static const struct xml_element *object_find(const struct hwloc *hwloc, uint64_t gp_index)
 {
 	const struct object key = { .gp_index = gp_index };
-	const struct object *found =
-		bsearch(&key, hwloc->objects, hwloc->n_objects, sizeof(*hwloc->objects), object_compare);
+	const struct object *found;
 
+	/* bsearch() wants an array even of none. */
+	if (hwloc->n_objects == 0)
+		return NULL;
+	found = bsearch(&key, hwloc->objects, hwloc->n_objects, sizeof(*hwloc->objects), object_compare);
 	return found ? found->element : NULL;
 }
 
@@ -522,36 +538,21 @@ static int read_matrices(struct hwloc *hwloc, const struct xml_element *root)
 /* Whose CPUs these are: of the NUMA node with the lowest number, else of a package, else nobody's that has a name. */
 static void initiator_of(struct hwloc *hwloc, const char *cpuset, char ret[NAME_SIZE])
 {
-	const struct xml_element *best = NULL;
-	uint64_t best_number = 0, number;
-	struct json_object *node;
-	char name[NAME_SIZE];
+	struct json_object *memory, *number = NULL, *node;
+	char key[NAME_SIZE + 8];
 
-	for (size_t i = 0; i < hwloc->n_numa_nodes; i++) {
-		const struct xml_element *element = hwloc->numa_nodes[i];
-		const char *own = xml_attribute(element, "cpuset");
-
-		if (!own || strcmp(own, cpuset) || !numa_name(element, name, &number) ||
-		    (best && number >= best_number))
-			continue;
-		best = element;
-		best_number = number;
-	}
-	if (best)
-		(void)numa_name(best, ret, &number);
+	(void)snprintf(key, sizeof(key), "cpuset %s", cpuset);
+	memory = emit_recall(hwloc->emit, key);
+	if (memory && json_object_object_get_ex(memory, "numa_node", &number))
+		(void)snprintf(ret, NAME_SIZE, "node%" PRId64, json_object_get_int64(number));
 	else
 		(void)snprintf(ret, NAME_SIZE, "cpus-%.200s", cpuset);
 	if (emit_recall(hwloc->emit, ret))
 		return;
-	node = emit_node(hwloc->emit, ret, best ? "cpu" : "initiator", NULL);
+	node = emit_node(hwloc->emit, ret, number ? "cpu" : "initiator", NULL);
 	emit_remember(hwloc->emit, ret, node);
-	if (best)
-		emit_number(hwloc->emit, node, "numa_node", (int64_t)best_number);
-}
-
-static bool is_cpuset(const char *text)
-{
-	return *text && strlen(text) < NAME_SIZE / 2 && !text[strspn(text, "0123456789abcdefx,")];
+	if (number)
+		emit_number(hwloc->emit, node, "numa_node", json_object_get_int64(number));
 }
 
 static void emit_value(struct hwloc *hwloc, const char *memory, const char *initiator, const char *keys[2],

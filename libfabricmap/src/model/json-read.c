@@ -552,7 +552,7 @@ static int explain(int r, const struct reader *reader, const struct where *where
 	if (r == -EPROTONOSUPPORT)
 		n = asprintf(ret, "schema: not " TOPOLOGY_JSON_SCHEMA);
 	else if (r == -E2BIG)
-		n = asprintf(ret, "%stoo many", element ?: "");
+		n = asprintf(ret, "%s: too many", where->array ?: "too many");
 	else
 		n = asprintf(ret, "%s%s%smissing, of another type or range, or there twice", element ?: "",
 			     reader->bad_key ?: "", reader->bad_key ? ": " : "");

@@ -82,16 +82,25 @@ static void json_object_putp(struct json_object **object)
 	json_object_put(*object);
 }
 
-FABRICMAP_EXPORT int fabricmap_open_json(const char *text, struct fabricmap **ret)
+FABRICMAP_EXPORT int fabricmap_open_json_explain(const char *text, struct fabricmap **ret, char **ret_error)
 {
 	_cleanup_(topology_unrefp) struct topology *topology = NULL;
 	_cleanup_(freep) char *error = NULL;
 	int r;
 
+	if (ret_error)
+		*ret_error = NULL;
 	r = source_load_json(text, strlen(text), &topology, &error);
-	if (r < 0)
-		return r;
-	return fabricmap_new_topology(topology, ret);
+	if (r == 0)
+		r = fabricmap_new_topology(topology, ret);
+	if (r < 0 && ret_error)
+		*ret_error = steal_ptr(&error);
+	return r;
+}
+
+FABRICMAP_EXPORT int fabricmap_open_json(const char *text, struct fabricmap **ret)
+{
+	return fabricmap_open_json_explain(text, ret, NULL);
 }
 
 FABRICMAP_EXPORT struct fabricmap *fabricmap_ref(struct fabricmap *map)
