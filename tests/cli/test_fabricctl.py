@@ -156,6 +156,64 @@ def topo_bandwidth(root):
     assert "0000:40:00.0  X      12500  -      -" in done.stdout, done.stdout
 
 
+NCCL = """\
+<system version="2">
+  <cpu numaid="0" vendor="AuthenticAMD" familyid="175" modelid="1">
+    <pci busid="0000:03:00.0" class="0x038000" link_speed="16.0 GT/s PCIe" link_width="16">
+      <gpu sm="104" gcn="910"><xgmi target="0000:26:00.0" count="4" tclass="0x038000"/></gpu>
+    </pci>
+    <pci busid="0000:26:00.0" class="0x038000" link_speed="16.0 GT/s PCIe" link_width="16">
+      <gpu sm="104" gcn="910"><xgmi target="0000:03:00.0" tclass="0x038000"/></gpu>
+    </pci>
+    <pci busid="0000:43:00.0" class="0x038000" link_speed="8.0 GT/s PCIe" link_width="8">
+      <gpu sm="104" gcn="910"><xgmi target="0000:99:00.0" count="4"/></gpu>
+    </pci>
+  </cpu>
+</system>
+"""
+
+PAIRS = """\
+MB/s          0000:03:00.0  0000:26:00.0  0000:43:00.0  NUMA
+0000:03:00.0  X             36000?        6000          0
+0000:26:00.0  36000?        X             6000          0
+0000:43:00.0  6000          6000          X             0
+
+Pairs of 3 devices, by rule version 1 of pair bandwidth:
+MB/s    PAIRS  BY      SOURCE
+36000?  1      direct  nccl
+6000    2      pci     nccl
+"""
+
+
+def topo_of_a_file(root):
+    with tempfile.TemporaryDirectory() as folder:
+        xml, saved = pathlib.Path(folder, "topo.xml"), pathlib.Path(folder, "saved.json")
+        xml.write_text(NCCL, encoding="utf-8")
+        done = run("topo", "--topology", xml)
+        if "built without expat" in done.stderr:
+            print("# built without expat: XML is not tried")
+        else:
+            expect(done, 0, stderr="warning: dangling target: 0000:43:00.0 -> 0000:99:00.0")
+            assert done.stdout.startswith(PAIRS), done.stdout
+            # What it says as JSON fits the schema, and says the same when it is read again.
+            saved.write_text(run("topo", "--topology", xml, "--json").stdout, encoding="utf-8")
+            schema = json.loads((SOURCE_ROOT / "uapi/fabric-topology.schema.json").read_text(encoding="utf-8"))
+            validate(json.loads(saved.read_text(encoding="utf-8")), schema)
+            again = run("topo", "--topology", saved)
+            assert again.stdout == done.stdout and again.stderr == done.stderr, again.stdout
+        # A captured tree of sysfs, and the very file that --json writes of it.
+        done = run("topo", "--topology", root)
+        expect(done, 0)
+        saved.write_text(run("topo", "--json", "--root", root).stdout, encoding="utf-8")
+        assert run("topo", "--topology", saved).stdout == done.stdout
+        xml.write_text(NCCL[:-20], encoding="utf-8")
+        done = run("topo", "--topology", xml)
+        expect(done, 1, stdout="")
+        assert f"fabricctl: topo: {xml}: XML: " in done.stderr, done.stderr
+        expect(run("topo", "--topology", folder + "/none"), 1, stdout="", stderr="none: No such file or directory")
+        expect(run("topo", "--topology", xml, "--root", root), 2, stdout="", stderr="one of them")
+
+
 def topo_without_the_kernel_part(_):
     with tempfile.TemporaryDirectory() as empty:
         expect(run("topo", "--root", empty), 0, stdout="no devices\n", stderr="modprobe drm_fabric")
@@ -369,7 +427,8 @@ def manual_has_every_verb_and_option(_):
 
 def main():
     tests = [help_and_version_are_no_failure, wrong_usage_is_2, topo_prints_a_matrix, topo_json_fits_its_schema,
-             topo_bandwidth, topo_without_the_kernel_part, devices_are_listed, holders_of_this_machine,
+             topo_bandwidth, topo_of_a_file, topo_without_the_kernel_part, devices_are_listed,
+             holders_of_this_machine,
              unmanaged_are_listed_apart, measured_figures_are_told, unknown_counts_are_told,
              interrupt_ends_the_watching_of_a_silent_daemon,
              place_by_a_daemon_tells_whether_it_is_exact, socket_that_is_none_is_an_error,
