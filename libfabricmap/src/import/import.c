@@ -9,15 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool import_is_xml(const char *text, size_t length)
-{
-	size_t at = 0;
-
-	while (at < length && strchr(" \t\r\n", text[at]) && text[at])
-		at++;
-	return at < length && text[at] == '<';
-}
-
 int busid_parse(const char *text, char ret[BUSID_SIZE])
 {
 	const char *colon = strchr(text, ':');

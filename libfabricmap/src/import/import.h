@@ -16,7 +16,14 @@ enum {
 };
 
 /* The first character that is no blank is a "<". */
-bool import_is_xml(const char *text, size_t length);
+static inline bool import_is_xml(const char *text, size_t length)
+{
+	size_t at = 0;
+
+	while (at < length && (text[at] == ' ' || text[at] == '\t' || text[at] == '\r' || text[at] == '\n'))
+		at++;
+	return at < length && text[at] == '<';
+}
 
 /**
  * import_xml() - NCCL's or hwloc's XML (versions 2 and 3) as "fabric.topology/1"

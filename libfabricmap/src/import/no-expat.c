@@ -6,15 +6,6 @@
 
 #include <string.h>
 
-bool import_is_xml(const char *text, size_t length)
-{
-	size_t at = 0;
-
-	while (at < length && strchr(" \t\r\n", text[at]) && text[at])
-		at++;
-	return at < length && text[at] == '<';
-}
-
 int import_xml(const char *text, size_t length, char **ret, char **ret_error)
 {
 	(void)text;

@@ -298,23 +298,35 @@ static int read_link(struct kfd *kfd, int folder_fd, size_t from, const char *na
 	return 0;
 }
 
+/* 1: the folder of a node is open and listed, 0: it is not there, or cannot be read, which has been warned of. */
+static int open_list(struct kfd *kfd, uint64_t id, const char *kind, size_t n_max, int *ret_fd, struct tree_list *ret)
+{
+	char path[NAME_SIZE + 16];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%" PRIu64 "/%s", id, kind);
+	*ret_fd = tree_open_folder(kfd->fd, path);
+	/* Older drivers have no p2p_links, and a node without any need not have the folder. */
+	if (source_is_absent(*ret_fd))
+		return 0;
+	r = *ret_fd < 0 ? *ret_fd : tree_list(*ret_fd, n_max, ret);
+	if (r == 0)
+		return 1;
+	if (source_is_fatal(r))
+		return r;
+	return topology_builder_warn(kfd->builder, "unreadable node: %s: %s", path, tree_strerror(r));
+}
+
 static int read_links(struct kfd *kfd, size_t from, const char *kind)
 {
 	_cleanup_(tree_list_fini) struct tree_list list = { 0 };
 	_cleanup_(closep) int fd = -1;
-	char path[NAME_SIZE + 16];
 	int r;
 
-	(void)snprintf(path, sizeof(path), "%" PRIu64 "/%s", kfd->nodes[from].id, kind);
-	fd = tree_open_folder(kfd->fd, path);
-	/* Older drivers have no p2p_links, and a node without any need not have the folder. */
-	if (source_is_absent(fd))
-		return 0;
-	r = fd < 0 ? fd : tree_list(fd, NODES_MAX, &list);
-	if (r < 0)
-		return source_is_fatal(r) ?
-			       r :
-			       topology_builder_warn(kfd->builder, "unreadable node: %s: %s", path, tree_strerror(r));
+	r = open_list(kfd, kfd->nodes[from].id, kind, NODES_MAX, &fd, &list);
+	if (r <= 0)
+		return r;
+	r = 0;
 	for (size_t i = 0; r == 0 && i < list.n_names; i++)
 		r = read_link(kfd, fd, from, list.names[i]);
 	return r;
@@ -466,10 +478,11 @@ static int add_gpu(struct kfd *kfd, size_t index, size_t first, size_t end)
 		device.hive = hive;
 	}
 	/* Without a figure for its way to the CPU the rule's guess stands for one. */
-	device.facts[TOPOLOGY_FACT_PCI_LINK] = (struct topology_fact){
-		TOPOLOGY_ORIGIN_KFD,
-		TOPOLOGY_CONFIDENCE_ASSUMED,
-	};
+	if (!edge || edge->type == LINK_PCIE)
+		device.facts[TOPOLOGY_FACT_PCI_LINK] = (struct topology_fact){
+			TOPOLOGY_ORIGIN_KFD,
+			TOPOLOGY_CONFIDENCE_ASSUMED,
+		};
 	if (edge) {
 		device.cpu = kfd->nodes[edge->to].name;
 		device.numa_node = (int64_t)kfd->nodes[edge->to].id;
@@ -571,18 +584,12 @@ static int add_banks(struct kfd *kfd, const struct node *node)
 {
 	_cleanup_(tree_list_fini) struct tree_list list = { 0 };
 	_cleanup_(closep) int fd = -1;
-	char path[NAME_SIZE + 16];
 	int r;
 
-	(void)snprintf(path, sizeof(path), "%" PRIu64 "/mem_banks", node->id);
-	fd = tree_open_folder(kfd->fd, path);
-	if (source_is_absent(fd))
-		return 0;
-	r = fd < 0 ? fd : tree_list(fd, BANKS_MAX, &list);
-	if (r < 0)
-		return source_is_fatal(r) ?
-			       r :
-			       topology_builder_warn(kfd->builder, "unreadable node: %s: %s", path, tree_strerror(r));
+	r = open_list(kfd, node->id, "mem_banks", BANKS_MAX, &fd, &list);
+	if (r <= 0)
+		return r;
+	r = 0;
 	for (size_t i = 0; r == 0 && i < list.n_names; i++)
 		r = add_bank(kfd, node, fd, list.names[i]);
 	return r;
