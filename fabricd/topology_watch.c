@@ -17,6 +17,7 @@
 #include "source/source.h"
 #include "sysfs.h"
 #include "topology_diff.h"
+#include "topology_file.h"
 #include "unbound.h"
 
 struct topology_watch {
@@ -89,7 +90,9 @@ int topology_watch_reread(struct topology_watch *watch)
 		return r;
 	}
 	removal_notice_gone(watch->manager);
-	r = add_unbound(watch->manager, &topology);
+	r = topology_file_add(&topology, watch->manager->file);
+	if (r == 0)
+		r = add_unbound(watch->manager, &topology);
 	if (r < 0) {
 		log_error("cannot read the topology: %s", strerror(-r));
 		topology_unref(topology);

@@ -39,4 +39,11 @@ static inline bool import_is_xml(const char *text, size_t length)
  */
 int import_xml(const char *text, size_t length, char **ret, char **ret_error);
 
+/**
+ * import_file() - the same of a file, if it is XML
+ *
+ * Return: 1, 0 it is something else, or nothing that can be looked into; else as import_xml(), or errors of reading.
+ */
+int import_file(const char *path, char **ret, char **ret_error);
+
 #endif
