@@ -21,10 +21,11 @@
 #include <sys/types.h>
 
 enum {
-	PLACE_DEVICES_MAX = 1 << 16,
+	PLACE_DEVICES_MAX = 1 << 15,
 	/* Children of one node that have pairs of their own: 4 bytes for each pair, both ways. */
 	PLACE_DENSE_MAX = 2048,
 	PLACE_NODES_MAX = 1 << 16,
+	PLACE_DEPTH_MAX = 64, /* of nodes below each other */
 	/* MB/s; what the rule takes for possible. */
 	PLACE_MBPS_MAX = 10000000,
 	/* The node that a builder begins with. */
@@ -60,7 +61,8 @@ void place_graph_builder_freep(struct place_graph_builder **builder);
  * place_graph_builder_add_node() - add a node below another
  * @pair: of devices below different children of the new node
  *
- * Return: the node, > 0; -EINVAL no such parent, or @pair is out of range; -E2BIG, -ENOMEM.
+ * Return: the node, > 0; -EINVAL no such parent, or @pair is out of range; -E2BIG too many or too deep;
+ * -ENOMEM.
  */
 ssize_t place_graph_builder_add_node(struct place_graph_builder *builder, size_t parent, struct place_pair pair);
 

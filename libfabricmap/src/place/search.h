@@ -104,7 +104,8 @@ struct place_answer {
 	size_t n_candidates;
 	bool linked; /* every pair is; true for one device */
 	size_t n_assumed; /* pairs of the set that are assumed */
-	size_t (*assumed)[2]; /* the first PLACE_ASSUMED_MAX of them, by id */
+	size_t (*assumed)[2]; /* some of them, by id: the first PLACE_ASSUMED_MAX, less in very large sets */
+	size_t n_assumed_listed;
 };
 
 enum place_refused {
@@ -133,7 +134,7 @@ struct place_search;
  * @pool: read here, not kept; its graph is
  * @ask: copied as far as it is needed
  *
- * Return: 0, -EINVAL an id is no device, the objective is none, or least_mbps is negative; -ENOMEM.
+ * Return: 0, -ENODEV an id is no device, -ERANGE the objective is none or least_mbps is negative; -ENOMEM.
  */
 int place_search_new(const struct place_pool *pool, const struct place_ask *ask, struct place_search **ret);
 struct place_search *place_search_free(struct place_search *search);
