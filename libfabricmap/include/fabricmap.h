@@ -303,9 +303,9 @@ struct fabricmap_placement;
  * @ret_reason: why not, one line for a person, the caller frees it with free(); set to NULL on success and if there is
  * nothing to say; may be NULL
  *
- * Devices that are linked go first, then the largest least pair bandwidth, then the largest sum, then the lowest
- * names. Up to 16 candidates that is exact; among more a greedy choice, which may miss the best:
- * fabricmap_placement_is_exact() tells. Nothing is reserved.
+ * A set of devices that all reach each other in place, if there is one; of those, or else of all sets, the one with the
+ * largest least pair bandwidth, then the largest sum; ties as fabricmap_placement_tie_rule() says. Nothing is reserved.
+ * Who asks often makes a pool (below), which keeps what it has found out about the machine.
  *
  * Return: 0, -EINVAL @count is 0, -ENODEV an excluded name is no device, -ENOSPC not enough devices, -ENOMEM.
  */
@@ -321,11 +321,50 @@ int64_t fabricmap_placement_generation(const struct fabricmap_placement *placeme
 /** fabricmap_placement_is_linked() - 1: all chosen devices reach each other's memory in place */
 int fabricmap_placement_is_linked(const struct fabricmap_placement *placement);
 
-/** fabricmap_placement_is_exact() - 1: no better choice exists; 0: a greedy choice, there may be a better one */
+/** fabricmap_placement_is_exact() - 1: it is proved that no better choice exists; 0: there may be one */
 int fabricmap_placement_is_exact(const struct fabricmap_placement *placement);
 
 /** fabricmap_placement_bottleneck_mbps() - the least pair bandwidth; FABRICMAP_UNKNOWN also for one device */
 int64_t fabricmap_placement_bottleneck_mbps(const struct fabricmap_placement *placement);
+
+/**
+ * fabricmap_placement_value() - what the set is worth
+ * @ret_least_mbps: the least pair bandwidth, assumed or not; 0 for one device
+ * @ret_sum_mbps: of all its pairs
+ *
+ * Both, and all that follows down to fabricmap_placement_assumed(), are unknown of a placement that the daemon made:
+ * FABRICMAP_UNKNOWN, NULL or 0.
+ */
+void fabricmap_placement_value(const struct fabricmap_placement *placement, int64_t *ret_least_mbps,
+			       int64_t *ret_sum_mbps);
+
+/**
+ * fabricmap_placement_bound() - no set is worth more
+ *
+ * As fabricmap_placement_value(); FABRICMAP_UNKNOWN for what is no part of the objective. Of "bottleneck-then-sum" it is
+ * the pair of both, compared in that order.
+ */
+void fabricmap_placement_bound(const struct fabricmap_placement *placement, int64_t *ret_least_mbps,
+			       int64_t *ret_sum_mbps);
+
+/** fabricmap_placement_objective() - as fabricmap_request_set_objective(); static */
+const char *fabricmap_placement_objective(const struct fabricmap_placement *placement);
+
+/**
+ * fabricmap_placement_tie_rule() - how one of several sets of the same value was chosen; static
+ *
+ * "remainder-cut-names" (up to 16 candidates): the one that leaves the best set of its size to others, then the one with
+ * the least bandwidth to the devices that remain, then the lowest names. "cut-names" (up to 24): without the first.
+ * "best-fit": in each part of the machine from where the fewest devices are free. "first": nothing of that.
+ */
+const char *fabricmap_placement_tie_rule(const struct fabricmap_placement *placement);
+
+/** fabricmap_placement_n_assumed() - pairs of the set whose bandwidth had to be guessed */
+size_t fabricmap_placement_n_assumed(const struct fabricmap_placement *placement);
+
+/** fabricmap_placement_assumed() - one of them, by names; -ENOENT: no more are listed (64 at most) */
+int fabricmap_placement_assumed(const struct fabricmap_placement *placement, size_t index, const char **ret_a,
+				const char **ret_b);
 
 /* The chosen devices, in the order of their names; NULL, FABRICMAP_UNKNOWN or -EBADF if @index is out of range. */
 const char *fabricmap_placement_device(const struct fabricmap_placement *placement, size_t index);
@@ -333,11 +372,105 @@ const char *fabricmap_placement_region(const struct fabricmap_placement *placeme
 const char *fabricmap_placement_reason(const struct fabricmap_placement *placement, size_t index);
 int64_t fabricmap_placement_free_bytes(const struct fabricmap_placement *placement, size_t index);
 
+/** fabricmap_placement_nic() - the network card that is nearest to it, by name; or NULL; unknown as above */
+const char *fabricmap_placement_nic(const struct fabricmap_placement *placement, size_t index);
+
 /** fabricmap_placement_devmem_id() - number of the handle that came with it, or FABRICMAP_UNKNOWN */
 int64_t fabricmap_placement_devmem_id(const struct fabricmap_placement *placement, size_t index);
 
 /** fabricmap_placement_take_fd() - the devmem fd, from now on the caller's; -EBADF none came, or it was taken */
 int fabricmap_placement_take_fd(struct fabricmap_placement *placement, size_t index);
+
+/*
+ * A request: how many devices, and what they have to be. What is not set is not asked for. Names are looked up when a
+ * pool is asked.
+ */
+struct fabricmap_request;
+
+/** fabricmap_request_new() - the caller frees it with fabricmap_request_free(). 0, -ENOMEM */
+int fabricmap_request_new(uint64_t count, struct fabricmap_request **ret);
+struct fabricmap_request *fabricmap_request_free(struct fabricmap_request *request);
+
+/** fabricmap_request_set_bytes() - free in one region of each */
+void fabricmap_request_set_bytes(struct fabricmap_request *request, uint64_t bytes);
+
+/**
+ * fabricmap_request_set_objective() - what the best set is
+ * @objective: "bottleneck-then-sum" (the least pair bandwidth, then their sum; if nothing is set), "sum", "bottleneck"
+ *
+ * Return: 0, -EINVAL something else.
+ */
+int fabricmap_request_set_objective(struct fabricmap_request *request, const char *objective);
+
+#define FABRICMAP_LINKED_ANY 0 /* bandwidth decides; if nothing is set */
+#define FABRICMAP_LINKED_PREFERRED 1 /* a set in which all reach each other in place, if there is one */
+#define FABRICMAP_LINKED_REQUIRED 2 /* only such a set */
+
+/** fabricmap_request_set_linked() - 0, -EINVAL none of FABRICMAP_LINKED_... */
+int fabricmap_request_set_linked(struct fabricmap_request *request, int linked);
+
+/** fabricmap_request_set_link_type() - such a link between any two: as fabricmap_link_type(). 0, -EINVAL */
+int fabricmap_request_set_link_type(struct fabricmap_request *request, const char *link_type);
+
+/** fabricmap_request_set_least_mbps() - the least bandwidth of any pair. 0, -EINVAL negative */
+int fabricmap_request_set_least_mbps(struct fabricmap_request *request, int64_t least_mbps);
+
+/** fabricmap_request_set_same_package() - 1: partitions of one device only */
+void fabricmap_request_set_same_package(struct fabricmap_request *request, int same_package);
+
+/** fabricmap_request_set_numa_node() - all at that node */
+void fabricmap_request_set_numa_node(struct fabricmap_request *request, int64_t numa_node);
+
+/** fabricmap_request_set_group() - all in that group, by its id. 0, -ENOMEM */
+int fabricmap_request_set_group(struct fabricmap_request *request, const char *group);
+
+/** fabricmap_request_set_nic() - for each no other network card is nearer than that one, by its name. 0, -ENOMEM */
+int fabricmap_request_set_nic(struct fabricmap_request *request, const char *nic);
+
+/**
+ * fabricmap_request_set_any_device() - 1: also devices that are not in the fabric or have no memory that is known
+ *
+ * For machines that are only looked at: files, captured trees, other drivers.
+ */
+void fabricmap_request_set_any_device(struct fabricmap_request *request, int any_device);
+
+/* A device by name that has to be in the set, that may not be, or that is not free. 0, -ENOMEM. */
+int fabricmap_request_add_required(struct fabricmap_request *request, const char *device);
+int fabricmap_request_add_excluded(struct fabricmap_request *request, const char *device);
+int fabricmap_request_add_busy(struct fabricmap_request *request, const char *device);
+
+/*
+ * A pool: a machine and which of its devices are taken. What placement has to know of a machine is found out once;
+ * taking and giving back devices, and new snapshots in which no device and no link is new, cost nothing like it.
+ */
+struct fabricmap_pool;
+
+/** fabricmap_pool_new() - all devices are free. Holds a reference to @map. 0, -E2BIG too irregular for its size, -ENOMEM */
+int fabricmap_pool_new(struct fabricmap *map, struct fabricmap_pool **ret);
+struct fabricmap_pool *fabricmap_pool_free(struct fabricmap_pool *pool);
+
+/** fabricmap_pool_update() - another snapshot of the machine; devices that are taken stay so, by name. As _new() */
+int fabricmap_pool_update(struct fabricmap_pool *pool, struct fabricmap *map);
+
+/** fabricmap_pool_take() - devices are not free from now on. 0; -EBUSY one is not free, -ENODEV; then nothing changes */
+int fabricmap_pool_take(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices);
+
+/** fabricmap_pool_give() - and again free. 0; -EALREADY one is free, -ENODEV; then nothing changes */
+int fabricmap_pool_give(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices);
+
+/**
+ * fabricmap_pool_place() - the best set for a request
+ * @ret: the caller frees it with fabricmap_placement_free()
+ * @ret_reason: as fabricmap_place()
+ *
+ * Takes nothing. Up to 24 candidates, and among any number where the machine is made of symmetric parts, trees and small
+ * irregular parts, no better set exists; elsewhere fabricmap_placement_bound() says how much better one could be.
+ *
+ * Return: 0; -EINVAL a count of 0, fewer than are required, or one required twice or not free; -ENODEV a device, group or
+ * network card is not there; -ENOSPC there is no such set; -ENOMEM.
+ */
+int fabricmap_pool_place(struct fabricmap_pool *pool, const struct fabricmap_request *request,
+			 struct fabricmap_placement **ret, char **ret_reason);
 
 /* ---- devmem fds ---- */
 

@@ -15,6 +15,12 @@ void local_neighbours(const struct local *local, int32_t least, uint32_t *ret)
 				ret[local->n - 1 - i] |= local_bit(local, j);
 }
 
+/* The lowest name. */
+static uint32_t highest(uint32_t mask)
+{
+	return 31 - (uint32_t)__builtin_clz(mask);
+}
+
 struct clique {
 	const uint32_t *neighbours;
 	uint32_t enough, n_best, best;
@@ -35,10 +41,11 @@ static void grow_clique(struct clique *clique, uint32_t members, uint32_t n_memb
 	if (!left || clique->n_best >= clique->enough ||
 	    n_members + (uint32_t)__builtin_popcount(left) <= clique->n_best)
 		return;
-	for (uint32_t rest = left; rest; rest &= rest - 1) {
-		uint32_t bit = (uint32_t)__builtin_ctz(rest);
+	for (uint32_t rest = left; rest;) {
+		uint32_t bit = highest(rest);
 		uint32_t n = (uint32_t)__builtin_popcount(clique->neighbours[bit] & left) + 1;
 
+		rest &= ~(1U << bit);
 		if (n > most) {
 			most = n;
 			best_bit = bit;
@@ -47,13 +54,14 @@ static void grow_clique(struct clique *clique, uint32_t members, uint32_t n_memb
 	branches = left & ~clique->neighbours[best_bit];
 	grow_clique(clique, members | 1U << best_bit, n_members + 1, left & clique->neighbours[best_bit]);
 	left &= ~(1U << best_bit);
-	for (branches &= left; branches; branches &= branches - 1) {
-		uint32_t bit = (uint32_t)__builtin_ctz(branches);
+	for (branches &= left; branches;) {
+		uint32_t bit = highest(branches);
 
 		if (n_members + (uint32_t)__builtin_popcount(left) <= clique->n_best)
 			return;
 		grow_clique(clique, members | 1U << bit, n_members + 1, left & clique->neighbours[bit]);
 		left &= ~(1U << bit);
+		branches &= ~(1U << bit);
 	}
 }
 
