@@ -85,6 +85,8 @@ void json_add_bool(struct json_object *object, const char *key, bool value);
 struct json_object *json_add_array(struct json_object *object, const char *key);
 struct json_object *json_add_object(struct json_object *object, const char *key);
 struct json_object *json_append_object(struct json_object *array);
+struct json_object *json_append_array(struct json_object *array);
+void json_append_string(struct json_object *array, const char *value);
 struct json_object *json_new(const char *schema);
 
 /* On stdout, then put. @one_line for streams. */
