@@ -472,6 +472,121 @@ int fabricmap_pool_give(struct fabricmap_pool *pool, const char *const *devices,
 int fabricmap_pool_place(struct fabricmap_pool *pool, const struct fabricmap_request *request,
 			 struct fabricmap_placement **ret, char **ret_reason);
 
+/* ---- what if ---- */
+
+/*
+ * Sets of devices, by names in order. Of the free devices of a pool that are online; with @linked only those pairs count
+ * that reach each other in place, and always only those of at least @least_mbps.
+ */
+struct fabricmap_sets;
+
+/** fabricmap_pool_components() - free devices that links connect, directly or through each other; the largest first */
+int fabricmap_pool_components(struct fabricmap_pool *pool, int64_t least_mbps, struct fabricmap_sets **ret);
+
+/**
+ * fabricmap_pool_cliques() - free sets in which every pair counts, and to which no device can be added; the largest first
+ * @max: sets, up to 4096; fabricmap_sets_is_complete() tells whether that was all
+ *
+ * Return: 0, -E2BIG more than 2048 devices are free, -ENOMEM.
+ */
+int fabricmap_pool_cliques(struct fabricmap_pool *pool, int linked, int64_t least_mbps, size_t max,
+			   struct fabricmap_sets **ret);
+
+size_t fabricmap_sets_n(const struct fabricmap_sets *sets);
+int fabricmap_sets_is_complete(const struct fabricmap_sets *sets);
+
+/** fabricmap_sets_size() - devices of a set; 0 if @index is out of range */
+size_t fabricmap_sets_size(const struct fabricmap_sets *sets, size_t index);
+
+/** fabricmap_sets_device() - NULL if one of both is out of range */
+const char *fabricmap_sets_device(const struct fabricmap_sets *sets, size_t index, size_t device);
+struct fabricmap_sets *fabricmap_sets_free(struct fabricmap_sets *sets);
+
+struct fabricmap_fragmentation {
+	uint64_t n_free;
+	uint64_t largest; /* devices of the largest set in which every pair counts */
+	uint64_t permille; /* of the free devices that are not in it */
+	uint64_t n_sets[16]; /* sets of 1, 2, 4, ... devices that can be had one after the other */
+	uint64_t n_sizes; /* entries of it */
+	uint64_t reserved[4];
+};
+
+/** fabricmap_pool_fragmentation() - how well the free devices can be used. 0, -ENOMEM */
+int fabricmap_pool_fragmentation(struct fabricmap_pool *pool, int linked, int64_t least_mbps,
+				 struct fabricmap_fragmentation *ret);
+
+/* The best set of so many free devices, before and after. */
+struct fabricmap_change {
+	uint64_t count;
+	int64_t least_before_mbps, least_after_mbps; /* the least pair; FABRICMAP_UNKNOWN where there is no set */
+	int64_t sum_before_mbps, sum_after_mbps;
+	uint64_t reserved[3];
+};
+
+/**
+ * fabricmap_pool_removal() - what is left if devices go
+ * @devices: names
+ * @objective: as fabricmap_request_set_objective()
+ * @ret: for sets of 1, 2, 4, ... devices
+ * @size: entries of @ret
+ *
+ * For a lease that holds one of them: give its devices back to a pool of its own, and ask for the rest of them and as
+ * many others (fabricmap_request_add_required(), _add_excluded()).
+ *
+ * Return: how many entries were written; -ENODEV a name is none, -EINVAL no such objective, -ENOMEM.
+ */
+int fabricmap_pool_removal(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
+			   const char *objective, struct fabricmap_change *ret, size_t size);
+
+/* ---- which memory ---- */
+
+struct fabricmap_locations;
+
+/* Who uses a range: a device or a NUMA node's CPUs by name, and how much of all use that is; only ratios count. */
+struct fabricmap_accessor {
+	const char *name;
+	int64_t read_weight, write_weight; /* 0 .. 1000000 */
+};
+
+/**
+ * fabricmap_place_memory() - where a range of memory should live
+ * @bytes: of the range
+ * @objective: "bandwidth" (the least time for all that is read and written) or "latency"
+ * @exclude: devices and NUMA nodes that may not be chosen; NULL if @n_exclude is 0
+ * @ret: up to 8 locations, the best first: what a list of preferred places takes; the caller frees it
+ * @ret_reason: as fabricmap_place()
+ *
+ * Locations are regions that all who use the range reach in place, and NUMA nodes; those with room for all of it first,
+ * then those with some. What is not known is assumed, and said: fabricmap_locations_is_assumed().
+ *
+ * Return: 0; -EINVAL nobody uses it, a weight is out of range, no such objective; -ENODEV an accessor is not there;
+ * -ENOSPC nothing is in reach of all and has room; -ENOMEM.
+ */
+int fabricmap_place_memory(const struct fabricmap *map, uint64_t bytes, const char *objective,
+			   const struct fabricmap_accessor *accessors, size_t n_accessors, const char *const *exclude,
+			   size_t n_exclude, struct fabricmap_locations **ret, char **ret_reason);
+
+struct fabricmap_locations *fabricmap_locations_free(struct fabricmap_locations *locations);
+size_t fabricmap_locations_n(const struct fabricmap_locations *locations);
+
+/* Of one of them; NULL, 0 or FABRICMAP_UNKNOWN if @index is out of range. */
+
+/** fabricmap_locations_device() - whose region; NULL: system memory, fabricmap_locations_node() */
+const char *fabricmap_locations_device(const struct fabricmap_locations *locations, size_t index);
+
+/** fabricmap_locations_region() - such as "vram0"; NULL: system memory */
+const char *fabricmap_locations_region(const struct fabricmap_locations *locations, size_t index);
+
+/** fabricmap_locations_node() - such as "node0"; NULL: a region */
+const char *fabricmap_locations_node(const struct fabricmap_locations *locations, size_t index);
+int64_t fabricmap_locations_free_bytes(const struct fabricmap_locations *locations, size_t index);
+
+/** fabricmap_locations_fits() - 1: it has room for all of the range, as far as is known */
+int fabricmap_locations_fits(const struct fabricmap_locations *locations, size_t index);
+
+/** fabricmap_locations_is_assumed() - 1: a figure that put it into its place is not known */
+int fabricmap_locations_is_assumed(const struct fabricmap_locations *locations, size_t index);
+
 /* ---- devmem fds ---- */
 
 #define FABRICMAP_DEVICE_NAME_SIZE 32

@@ -144,6 +144,68 @@ START_TEST(placement_tells_how_it_chose)
 }
 END_TEST
 
+/* Four devices, 1-2-3 in a group: what the free ones are good for. */
+START_TEST(what_if_by_names)
+{
+	const char *const one[] = { "0000:42:00.0" }, *const stranger[] = { "0000:99:00.0" };
+	struct fabricmap_fragmentation fragmentation;
+	struct fabricmap_change changes[8];
+	struct fabricmap *map = map_of(4);
+	struct fabricmap_pool *pool;
+	struct fabricmap_sets *sets;
+
+	ck_assert_int_eq(fabricmap_pool_new(map, &pool), 0);
+	ck_assert_int_eq(fabricmap_pool_components(pool, 0, &sets), 0);
+	ck_assert_int_eq(fabricmap_sets_is_complete(sets), 1);
+	ck_assert_uint_gt(fabricmap_sets_n(sets), 1);
+	ck_assert_uint_ge(fabricmap_sets_size(sets, 0), fabricmap_sets_size(sets, 1));
+	ck_assert_ptr_nonnull(fabricmap_sets_device(sets, 0, 0));
+	ck_assert_ptr_null(fabricmap_sets_device(sets, 0, 4));
+	ck_assert_ptr_null(fabricmap_sets_device(sets, 9, 0));
+	fabricmap_sets_free(sets);
+	ck_assert_int_eq(fabricmap_pool_cliques(pool, 1, 0, 100, &sets), 0);
+	ck_assert_uint_eq(fabricmap_sets_size(sets, 0), 2);
+	fabricmap_sets_free(sets);
+	ck_assert_int_eq(fabricmap_pool_fragmentation(pool, 1, 0, &fragmentation), 0);
+	ck_assert_uint_eq(fragmentation.n_free, 4);
+	ck_assert_uint_eq(fragmentation.largest, 2);
+	ck_assert_uint_eq(fragmentation.permille, 500);
+	ck_assert_int_eq(fabricmap_pool_removal(pool, one, 1, "bottleneck", changes, 8), 3);
+	ck_assert_uint_eq(changes[2].count, 4);
+	ck_assert_int_ne(changes[2].least_before_mbps, FABRICMAP_UNKNOWN);
+	ck_assert_int_eq(changes[2].least_after_mbps, FABRICMAP_UNKNOWN);
+	ck_assert_int_eq(fabricmap_pool_removal(pool, stranger, 1, "sum", changes, 8), -ENODEV);
+	ck_assert_int_eq(fabricmap_pool_removal(pool, one, 1, "all", changes, 8), -EINVAL);
+	fabricmap_pool_free(pool);
+	fabricmap_unref(map);
+}
+END_TEST
+
+START_TEST(memory_by_names)
+{
+	static const struct fabricmap_accessor user = { "0000:41:00.0", 1, 1 }, nobody = { "cpu99", 1, 1 };
+	struct fabricmap *map = map_of(4);
+	struct fabricmap_locations *locations;
+	char *reason;
+
+	ck_assert_int_eq(fabricmap_place_memory(map, 1, "bandwidth", &user, 1, NULL, 0, &locations, &reason), 0);
+	ck_assert_ptr_null(reason);
+	ck_assert_str_eq(fabricmap_locations_device(locations, 0), "0000:41:00.0");
+	ck_assert_str_eq(fabricmap_locations_region(locations, 0), "vram0");
+	ck_assert_ptr_null(fabricmap_locations_node(locations, 0));
+	ck_assert_int_eq(fabricmap_locations_fits(locations, 0), 1);
+	ck_assert_int_eq(fabricmap_locations_is_assumed(locations, 0), 1);
+	ck_assert_int_gt(fabricmap_locations_free_bytes(locations, 0), 0);
+	ck_assert_ptr_null(fabricmap_locations_device(locations, fabricmap_locations_n(locations)));
+	fabricmap_locations_free(locations);
+	ck_assert_int_eq(fabricmap_place_memory(map, 1, "latency", &nobody, 1, NULL, 0, &locations, &reason), -ENODEV);
+	ck_assert_str_eq(reason, "no such accessor: cpu99");
+	free(reason);
+	ck_assert_int_eq(fabricmap_place_memory(map, 1, "fast", &user, 1, NULL, 0, &locations, NULL), -EINVAL);
+	fabricmap_unref(map);
+}
+END_TEST
+
 START_TEST(pool_takes_and_gives)
 {
 	const char *const first[] = { "0000:40:00.0", "0000:41:00.0" }, *const stranger[] = { "0000:99:00.0" };
@@ -323,6 +385,8 @@ int main(void)
 	tcase_add_test(tcase, placement_in_process);
 	tcase_add_test(tcase, placement_tells_how_it_chose);
 	tcase_add_test(tcase, pool_takes_and_gives);
+	tcase_add_test(tcase, what_if_by_names);
+	tcase_add_test(tcase, memory_by_names);
 	tcase_add_test(tcase, holders_of_a_made_proc);
 	tcase_add_test(tcase, wrong_arguments_and_fds);
 	tcase_add_test(tcase, events_in_words);

@@ -25,6 +25,20 @@ int place_pool_new(struct place_graph *graph, struct place_pool **ret)
 	return 0;
 }
 
+int place_pool_copy(const struct place_pool *pool, struct place_pool **ret)
+{
+	struct place_pool *copy;
+	int r;
+
+	r = place_pool_new(pool->graph, &copy);
+	if (r < 0)
+		return r;
+	memcpy(copy->free, pool->free, bits_words(pool->graph->n_devices) * sizeof(*copy->free));
+	copy->n_free = pool->n_free;
+	*ret = copy;
+	return 0;
+}
+
 struct place_pool *place_pool_free(struct place_pool *pool)
 {
 	if (!pool)

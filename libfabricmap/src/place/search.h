@@ -57,6 +57,9 @@ struct place_pool;
 
 /* All devices are free. Holds a reference of its own. */
 int place_pool_new(struct place_graph *graph, struct place_pool **ret);
+
+/* Another pool of the same graph, with the same devices free. */
+int place_pool_copy(const struct place_pool *pool, struct place_pool **ret);
 struct place_pool *place_pool_free(struct place_pool *pool);
 void place_pool_freep(struct place_pool **pool);
 

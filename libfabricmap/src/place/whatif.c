@@ -3,10 +3,7 @@
 #include "place/whatif.h"
 
 #include "base/base.h"
-#include "place/bits.h"
 #include "place/search-internal.h"
-
-#include <string.h>
 
 void device_set_fini(struct device_set *set)
 {
@@ -28,20 +25,6 @@ void whatif_removal_fini(struct whatif_removal *removal)
 		device_set_fini(&removal->leases[i].replacement);
 	free(removal->leases);
 	*removal = (struct whatif_removal){ 0 };
-}
-
-static int pool_copy(const struct place_pool *pool, struct place_pool **ret)
-{
-	struct place_pool *copy;
-	int r;
-
-	r = place_pool_new(pool->graph, &copy);
-	if (r < 0)
-		return r;
-	memcpy(copy->free, pool->free, bits_words(pool->graph->n_devices) * sizeof(*copy->free));
-	copy->n_free = pool->n_free;
-	*ret = copy;
-	return 0;
 }
 
 int whatif_largest(const struct place_pool *pool, int64_t least_mbps, struct device_set *ret, bool *ret_proved)
@@ -96,7 +79,7 @@ static int count_sets(const struct place_pool *pool, int64_t least_mbps, size_t 
 	size_t n = 0;
 	int r;
 
-	r = pool_copy(pool, &copy);
+	r = place_pool_copy(pool, &copy);
 	while (r == 0) {
 		struct place_answer answer;
 
@@ -228,7 +211,7 @@ static int check_removal(const struct removal *removal, const struct device_set 
 	for (size_t i = 0; i < removal->gone->n; i++)
 		if (removal->gone->devices[i] >= n)
 			return -ENODEV;
-	r = pool_copy(removal->pool, &copy);
+	r = place_pool_copy(removal->pool, &copy);
 	for (size_t i = 0; r == 0 && i < n_leases; i++) {
 		for (size_t j = 0; j < leases[i].n; j++)
 			if (leases[i].devices[j] >= n)
@@ -285,7 +268,7 @@ int whatif_removal(const struct place_pool *pool, enum place_objective objective
 
 	r = check_removal(&removal, leases, n_leases);
 	if (r == 0)
-		r = pool_copy(pool, &removal.after);
+		r = place_pool_copy(pool, &removal.after);
 	if (r < 0)
 		return r;
 	result.leases = calloc(n_leases + 1, sizeof(*result.leases));

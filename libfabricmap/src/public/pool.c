@@ -19,11 +19,6 @@ struct fabricmap_request {
 	struct name_list required, excluded, busy;
 };
 
-struct fabricmap_pool {
-	struct fabricmap *map;
-	struct place_site *site;
-};
-
 static void name_list_fini(struct name_list *list)
 {
 	for (size_t i = 0; i < list->n; i++)

@@ -36,6 +36,13 @@ struct fabricmap_placement {
 	size_t (*assumed)[2]; /* indices of its devices */
 };
 
+struct place_site;
+
+struct fabricmap_pool {
+	struct fabricmap *map;
+	struct place_site *site;
+};
+
 struct fabricmap_holder {
 	char *device, *region, *comm; /* region may be NULL */
 	int64_t pid, uid, devmem_id, resident_bytes;
