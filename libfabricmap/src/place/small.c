@@ -146,13 +146,6 @@ static bool has_forbidden(const struct local *local)
 	return false;
 }
 
-static uint32_t next_of_size(uint32_t mask)
-{
-	uint32_t lowest = mask & -mask, ripple = mask + lowest;
-
-	return ripple | (((mask ^ ripple) >> 2) >> __builtin_ctz(lowest));
-}
-
 static size_t binomial(uint32_t n, uint32_t k)
 {
 	size_t result = 1;
@@ -162,29 +155,56 @@ static size_t binomial(uint32_t n, uint32_t k)
 	return result;
 }
 
+/* Bytes by the number of their bits: those of s bits from first[s] to first[s + 1]. */
+struct bytes {
+	uint8_t list[256];
+	uint16_t first[10];
+};
+
+static void fill_bytes(struct bytes *bytes, uint32_t n_bits)
+{
+	uint16_t n = 0;
+
+	for (uint32_t size = 0; size <= 8; size++) {
+		bytes->first[size] = n;
+		for (uint32_t byte = 0; byte < 1U << n_bits; byte++)
+			if ((uint32_t)__builtin_popcount(byte) == size)
+				bytes->list[n++] = (uint8_t)byte;
+	}
+	bytes->first[9] = n;
+}
+
+static int64_t value_of(const struct tables *tables, enum place_objective objective, int64_t rank, uint32_t mask)
+{
+	if (objective == PLACE_SUM)
+		return tables->sums[mask];
+	return objective == PLACE_BOTTLENECK ? rank : rank << 32 | tables->sums[mask];
+}
+
 /* All sets of @k devices that are allowed, required or not. */
 static size_t list_sets(const struct tables *tables, const struct local *local, uint32_t k,
 			enum place_objective objective, struct entry *entries)
 {
-	uint32_t end = 1U << local->n;
+	uint32_t n_low = local->n < 8 ? local->n : 8;
+	struct bytes bytes;
 	size_t n = 0;
 
-	for (uint32_t mask = (1U << k) - 1; mask < end; mask = next_of_size(mask)) {
-		int64_t rank = 0;
+	fill_bytes(&bytes, n_low);
+	for (uint32_t high = 0; high < 1U << (local->n - n_low); high++) {
+		uint32_t n_high = (uint32_t)__builtin_popcount(high);
 
-		if (tables->ranked) {
-			rank = tables->ranks[mask];
+		if (n_high > k || k - n_high > n_low)
+			continue;
+		for (uint32_t i = bytes.first[k - n_high]; i < bytes.first[k - n_high + 1]; i++) {
+			uint32_t mask = high << n_low | bytes.list[i];
+			int64_t rank = tables->ranked ? tables->ranks[mask] : 0;
+
 			if (rank == RANK_FORBIDDEN)
 				continue;
 			if (rank == RANK_NONE)
 				rank = 0;
+			entries[n++] = (struct entry){ value_of(tables, objective, rank, mask), mask };
 		}
-		entries[n++] = (struct entry){
-			.value = objective == PLACE_SUM	       ? tables->sums[mask] :
-				 objective == PLACE_BOTTLENECK ? rank :
-								 rank << 32 | tables->sums[mask],
-			.mask = mask,
-		};
 	}
 	return n;
 }
@@ -230,13 +250,15 @@ static size_t keep_best_remainder(const struct entry *entries, size_t n_entries,
 	uint64_t bitmap[BITMAP_WORDS];
 	size_t n_words = local->n > 6 ? (size_t)1 << (local->n - 6) : 1, n_kept = 0;
 	uint32_t all = local_all(local);
-	int64_t best = 0;
+	int64_t best = 0, most = 0;
 
 	memset(bitmap, 0, n_words * sizeof(*bitmap));
 	for (size_t i = 0; i < n_tied; i++)
 		bitmap_set(bitmap, tied[i]);
 	bitmap_close(bitmap, local->n);
 	for (size_t i = 0; i < n_entries; i++)
+		most = entries[i].value > most ? entries[i].value : most;
+	for (size_t i = 0; i < n_entries && best < most; i++)
 		if (entries[i].value > best && bitmap_has(bitmap, all ^ entries[i].mask))
 			best = entries[i].value;
 	/* Nothing left, or nothing of any worth, is the same. */
@@ -255,18 +277,22 @@ static size_t keep_best_remainder(const struct entry *entries, size_t n_entries,
 
 static uint32_t least_cut(const struct tables *tables, const struct local *local, const uint32_t *tied, size_t n_tied)
 {
-	int64_t outward[SMALL_MAX] = { 0 }, least = INT64_MAX;
+	/* What the pairs of a set's devices sum up to, inward and outward, by its lower and its higher byte. */
+	int64_t low[256] = { 0 }, high[256] = { 0 }, least = INT64_MAX;
 	uint32_t best = 0;
 
-	for (uint32_t i = 0; i < local->n; i++)
-		for (uint32_t j = 0; j < local->n; j++)
-			if (i != j)
-				outward[local->n - 1 - i] += cell_mbps(local->cells[i][j]);
-	for (size_t i = 0; i < n_tied; i++) {
-		int64_t cut = -2 * (int64_t)tables->sums[tied[i]];
+	for (uint32_t bit = 0; bit < local->n; bit++) {
+		int64_t *half = bit < 8 ? low : high, outward = 0;
 
-		for (uint32_t rest = tied[i]; rest; rest &= rest - 1)
-			cut += outward[__builtin_ctz(rest)];
+		for (uint32_t j = 0; j < local->n; j++)
+			if (local->n - 1 - bit != j)
+				outward += cell_mbps(local->cells[local->n - 1 - bit][j]);
+		for (uint32_t i = 0, n = 1U << (bit % 8); i < n; i++)
+			half[n + i] = half[i] + outward;
+	}
+	for (size_t i = 0; i < n_tied; i++) {
+		int64_t cut = low[tied[i] & 255] + high[tied[i] >> 8] - 2 * (int64_t)tables->sums[tied[i]];
+
 		if (cut < least || (cut == least && tied[i] > best)) {
 			least = cut;
 			best = tied[i];
