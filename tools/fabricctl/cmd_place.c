@@ -317,23 +317,6 @@ static int request_of(const struct ask *ask, struct fabricmap_request **ret)
 	return r;
 }
 
-static int machine_open(const char *path, struct fabricmap **ret)
-{
-	_cleanup_(freep) char *error = NULL;
-	int r;
-
-	if (!path)
-		return map_open("place", NULL, ret);
-	r = fabricmap_open_path(path, ret, &error);
-	if (r < 0) {
-		error_print("place: %s: %s", path, error ?: reason(r));
-		return r;
-	}
-	for (size_t i = 0; i < fabricmap_n_warnings(*ret); i++)
-		error_print("place: warning: %s", fabricmap_warning(*ret, i));
-	return 0;
-}
-
 /* By the library alone, with all that a request can have. */
 static int place_by_request(const struct ask *ask, bool json)
 {
@@ -347,7 +330,7 @@ static int place_by_request(const struct ask *ask, bool json)
 	r = request_of(ask, &request);
 	if (r == -EINVAL)
 		return usage_error("place", "place: --objective, --link-type or --linked: no such value");
-	if (r == 0 && machine_open(ask->topology, &map) < 0)
+	if (r == 0 && (ask->topology ? map_load("place", ask->topology, &map) : map_open("place", NULL, &map)) < 0)
 		return EXIT_FAILED;
 	if (r == 0)
 		r = fabricmap_pool_new(map, &pool);
