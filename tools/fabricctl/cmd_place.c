@@ -30,7 +30,8 @@ static int help(void)
 	     "      --objective O      bottleneck-then-sum (default), sum, bottleneck: of pair bandwidths\n"
 	     "      --busy A,B         devices that are not free\n"
 	     "      --require A,B      devices that have to be chosen\n"
-	     "      --linked[=prefer]  only devices that all reach each other in place; or such ones first\n"
+	     "      --linked           only devices that all reach each other in place\n"
+	     "      --linked=prefer    such ones, if there are enough that are linked\n"
 	     "      --link-type T      any two joined by such a link: xgmi, nvlink, xe_link, cxl, pcie_switch, ...\n"
 	     "      --min-mbps N       least bandwidth of any pair\n"
 	     "      --group ID         all in that group\n"
@@ -222,7 +223,7 @@ static void print_text(const struct fabricmap_placement *placement)
 	else
 		printf("%lld MB/s\n", (long long)bottleneck_mbps);
 	if (!fabricmap_placement_is_exact(placement))
-		puts("It is not proved that there is no better one");
+		puts("It is not proved to be the best: there may be a better one");
 }
 
 /* "a,b" into @names, which point into @list. */

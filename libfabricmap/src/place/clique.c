@@ -33,38 +33,53 @@ static uint32_t count_common(const uint64_t *a, const uint64_t *b, size_t n_word
 	return n;
 }
 
+/* Whose degree is the least, now that the vertex of @gone (a row; NULL: none) has left. */
+static uint32_t least_of(const uint32_t *list, uint32_t n, uint32_t *degrees, const uint64_t *gone)
+{
+	uint32_t least = UINT32_MAX, at = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t degree = degrees[list[i]];
+
+		if (gone)
+			degree -= (uint32_t)(gone[list[i] / 64] >> (list[i] % 64)) & 1;
+		degrees[list[i]] = degree;
+		at = degree < least ? i : at;
+		least = degree < least ? degree : least;
+	}
+	return at;
+}
+
 /* Peel. Also sets the first bound: what is left at each moment has at most (its least degree + 1) in a clique with it. */
 static int peel(struct hunt *hunt, const uint64_t *among)
 {
 	const struct clique_graph *graph = hunt->graph;
 	_cleanup_(freep) uint32_t *degrees = calloc(graph->n + 1, sizeof(*degrees));
+	_cleanup_(freep) uint32_t *list = calloc(graph->n + 1, sizeof(*list));
 	_cleanup_(freep) uint64_t *left = calloc(graph->n_words + 1, sizeof(*left));
-	uint32_t n_left, core = 0;
+	uint32_t n_left = 0, core = 0, least, at;
 
-	if (!degrees || !left)
+	if (!degrees || !list || !left)
 		return -ENOMEM;
 	memcpy(left, among, graph->n_words * sizeof(*left));
-	n_left = bits_count(left, 0, graph->n);
 	BITS_FOREACH(v, left, 0, graph->n)
-	degrees[v] = count_common(row_of(graph, (uint32_t)v), left, graph->n_words);
+	{
+		degrees[v] = count_common(row_of(graph, (uint32_t)v), left, graph->n_words);
+		list[n_left++] = (uint32_t)v;
+	}
+	hunt->work -= (int64_t)(n_left * graph->n_words);
+	at = least_of(list, n_left, degrees, NULL);
 	while (n_left > 0) {
-		uint32_t least = UINT32_MAX, vertex = 0;
+		const uint64_t *row = row_of(graph, list[at]);
 
-		BITS_FOREACH(v, left, 0, graph->n)
-		{
-			if (degrees[v] >= least)
-				continue;
-			least = degrees[v];
-			vertex = (uint32_t)v;
-		}
-		hunt->work -= n_left * 2;
+		least = degrees[list[at]];
 		core = least > core ? least : core;
 		if (least == n_left - 1)
 			break;
-		bits_remove(left, vertex);
-		n_left--;
-		BITS_FOREACH(v, left, 0, graph->n)
-		degrees[v] -= bits_has(row_of(graph, vertex), v);
+		bits_remove(left, list[at]);
+		list[at] = list[--n_left];
+		at = least_of(list, n_left, degrees, row);
+		hunt->work -= n_left;
 	}
 	/* Others may have gone that are joined to all that stayed. */
 	BITS_FOREACH(v, among, 0, graph->n)
