@@ -149,6 +149,78 @@ START_TEST(best_value_of_up_to_19)
 }
 END_TEST
 
+/* A matrix of three levels of blocks and a star: what is regular in them is found, and a ring is one irregular part. */
+START_TEST(structure_is_found)
+{
+	enum { N = 96 };
+
+	for (unsigned int shape = 0; shape < 3; shape++) {
+		struct place_graph_builder *builder;
+		struct place_graph *graph;
+		char name[16];
+
+		ck_assert_int_eq(place_graph_builder_new((struct place_pair){ .mbps = 1 }, &builder), 0);
+		for (size_t i = 0; i < N; i++)
+			ck_assert_int_eq(place_graph_builder_add_device(builder, PLACE_NODE_ROOT,
+									chance_name((i * 29) % N, name)),
+					 (ssize_t)i);
+		for (size_t i = 0; i < N; i++) {
+			for (size_t j = 0; j < i; j++) {
+				struct place_pair pair = { .mbps = 1000 };
+
+				if (shape == 0)
+					pair.mbps = i / 8 == j / 8 ? 36000 : i / 32 == j / 32 ? 12000 : 6000;
+				else if (shape == 1 && j == 0)
+					pair.mbps = 36000;
+				else if (shape == 2 && (i - j == 1 || i - j == N - 1))
+					pair.mbps = 36000;
+				ck_assert_int_eq(place_graph_builder_set_pair(builder, i, j, pair), 0);
+			}
+		}
+		ck_assert_int_eq(place_graph_builder_finish(builder, &graph), 0);
+		ck_assert_uint_eq(place_graph_irregular(graph), shape == 2 ? N : 0);
+		place_graph_builder_free(builder);
+		place_graph_unref(graph);
+	}
+}
+END_TEST
+
+/* What cannot be described is refused, and changes nothing. */
+START_TEST(wrong_descriptions)
+{
+	const struct place_pair good = { .mbps = 1 }, many = { .mbps = PLACE_MBPS_MAX + 1 }, odd = { .flags = 1 << 7 };
+	struct place_graph_builder *builder;
+	struct place_graph *graph;
+	ssize_t node = PLACE_NODE_ROOT;
+
+	ck_assert_int_eq(place_graph_builder_new(many, &builder), -EINVAL);
+	ck_assert_int_eq(place_graph_builder_new(odd, &builder), -EINVAL);
+	ck_assert_int_eq(place_graph_builder_new(good, &builder), 0);
+	ck_assert_int_eq(place_graph_builder_add_node(builder, 1, good), -EINVAL);
+	ck_assert_int_eq(place_graph_builder_add_device(builder, 1, "a"), -EINVAL);
+	ck_assert_int_eq(place_graph_builder_add_device(builder, 0, "a"), 0);
+	ck_assert_int_eq(place_graph_builder_add_device(builder, 0, "b"), 1);
+	ck_assert_int_eq(place_graph_builder_set_pair(builder, 0, 0, good), -EINVAL);
+	ck_assert_int_eq(place_graph_builder_set_pair(builder, 0, 2, good), -EINVAL);
+	ck_assert_int_eq(place_graph_builder_set_pair(builder, 0, 1, many), -EINVAL);
+	for (size_t i = 0; node >= 0 && i < PLACE_DEPTH_MAX + 1; i++)
+		node = place_graph_builder_add_node(builder, (size_t)node, good);
+	ck_assert_int_eq(node, -E2BIG);
+	ck_assert_int_eq(place_graph_builder_add_device(builder, 1, "c"), 2);
+	ck_assert_int_eq(place_graph_builder_set_pair(builder, 0, 2, good), -EINVAL);
+	ck_assert_int_eq(place_graph_builder_add_device(builder, 2, "b"), 3);
+	ck_assert_int_eq(place_graph_builder_finish(builder, &graph), -EEXIST);
+	place_graph_builder_free(builder);
+	/* Nothing at all is a graph, too. */
+	ck_assert_int_eq(place_graph_builder_new(good, &builder), 0);
+	ck_assert_int_eq(place_graph_builder_finish(builder, &graph), 0);
+	ck_assert_uint_eq(place_graph_n_devices(graph), 0);
+	ck_assert_int_eq(place_graph_find(graph, "a"), -ENODEV);
+	place_graph_builder_free(builder);
+	place_graph_unref(graph);
+}
+END_TEST
+
 /* By parts, with irregular parts of up to 8 exact: what is larger may be missed, but never proved wrongly. */
 START_TEST(best_value_by_parts)
 {
@@ -167,10 +239,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		ties_are_those_of_the_rule,
-		best_value_of_up_to_19,
-		best_value_by_parts,
-		bounds_of_irregular_parts,
+		ties_are_those_of_the_rule, best_value_of_up_to_19, structure_is_found,
+		wrong_descriptions,	    best_value_by_parts,    bounds_of_irregular_parts,
 	};
 
 	return machine_run_suite("place-search", tests, sizeof(tests) / sizeof(tests[0]));
