@@ -472,6 +472,9 @@ int fabricmap_pool_give(struct fabricmap_pool *pool, const char *const *devices,
 int fabricmap_pool_place(struct fabricmap_pool *pool, const struct fabricmap_request *request,
 			 struct fabricmap_placement **ret, char **ret_reason);
 
+/** fabricmap_pool_refusal_is_proved() - 1: the last _place() that found no set was sure that there is none */
+int fabricmap_pool_refusal_is_proved(const struct fabricmap_pool *pool);
+
 /* ---- what if ---- */
 
 /*

@@ -405,6 +405,7 @@ def place_on_a_file(root):
         done, answer = place("--count", "3", "--link-type", "xgmi")
         expect(done, 1, stderr="place: 3 devices: 3 devices free, but no 3 that xgmi links join")
         assert answer["found"] is False and answer["set"] == [] and set(answer) == keys, answer
+        assert answer["proved"] is True, answer
         assert answer["reason"].endswith(f"largest such set: {a}, {b}"), answer
         done, answer = place("--count", "2", "--busy", f"{a},{b}")
         assert answer["reason"] == (f"1 device free, 2 asked: {a} (busy), {b} (busy); "

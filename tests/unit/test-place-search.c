@@ -221,6 +221,31 @@ START_TEST(wrong_descriptions)
 }
 END_TEST
 
+/* A search may be given up at any moment. */
+START_TEST(search_is_given_up)
+{
+	uint64_t seed = test_seed();
+
+	for (unsigned int round = 0; round < 60; round++) {
+		struct place_graph *graph = chance_graph(&seed, 12 + chance(&seed, 20), 4, 0);
+		const struct place_ask ask = { .count = 6, .objective = round % 3 };
+		struct place_search *search;
+		struct place_pool *pool;
+
+		ck_assert_int_eq(place_pool_new(graph, &pool), 0);
+		ck_assert_int_eq(place_search_new(pool, &ask, &search), 0);
+		if (round % 2)
+			search->local_max = 6;
+		/* What it needs of the pool it has. */
+		place_pool_free(pool);
+		for (uint32_t i = chance(&seed, 20); i-- > 0;)
+			ck_assert_int_ge(place_search_step(search, 0), 0);
+		place_search_free(search);
+		place_graph_unref(graph);
+	}
+}
+END_TEST
+
 /* By parts, with irregular parts of up to 8 exact: what is larger may be missed, but never proved wrongly. */
 START_TEST(best_value_by_parts)
 {
@@ -239,8 +264,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		ties_are_those_of_the_rule, best_value_of_up_to_19, structure_is_found,
-		wrong_descriptions,	    best_value_by_parts,    bounds_of_irregular_parts,
+		ties_are_those_of_the_rule, best_value_of_up_to_19, structure_is_found,	       wrong_descriptions,
+		search_is_given_up,	    best_value_by_parts,    bounds_of_irregular_parts,
 	};
 
 	return machine_run_suite("place-search", tests, sizeof(tests) / sizeof(tests[0]));

@@ -178,7 +178,7 @@ static void print_json(const struct fabricmap_placement *placement, bool by_daem
 }
 
 /* The same keys, for whoever reads the output and not the exit status. */
-static void print_refusal_json(const char *objective, const char *why_not)
+static void print_refusal_json(const char *objective, bool proved, const char *why_not)
 {
 	struct json_object *root = json_new("fabric.placement/1");
 
@@ -186,7 +186,7 @@ static void print_refusal_json(const char *objective, const char *why_not)
 	json_add_bool(root, "found", false);
 	(void)json_add_array(root, "set");
 	(void)json_add_array(root, "placements");
-	json_add_bool(root, "proved", false);
+	json_add_bool(root, "proved", proved);
 	json_add_string(root, "objective", objective);
 	add_values(root, "value", FABRICMAP_UNKNOWN, FABRICMAP_UNKNOWN);
 	add_values(root, "bound", FABRICMAP_UNKNOWN, FABRICMAP_UNKNOWN);
@@ -340,7 +340,8 @@ static int place_by_request(const struct ask *ask, bool json)
 	if (r < 0) {
 		error_print("place: %llu devices: %s", (unsigned long long)ask->count, why_not ?: reason(r));
 		if (json && (r == -ENOSPC || r == -EINVAL))
-			print_refusal_json(ask->objective ?: "bottleneck-then-sum", why_not);
+			print_refusal_json(ask->objective ?: "bottleneck-then-sum",
+					   pool && fabricmap_pool_refusal_is_proved(pool), why_not);
 		return EXIT_FAILED;
 	}
 	if (json)

@@ -319,7 +319,8 @@ static int lay_out(struct layout *layout, const struct piece *piece, uint32_t *r
 
 static int find_levels(struct place_structure *structure)
 {
-	size_t n = structure->n_parts;
+	size_t n = (size_t)structure->n_parts + 1;
+	int32_t *shrunk;
 
 	for (uint32_t i = 0; i < structure->n_parts; i++)
 		if (structure->parts[i].block)
@@ -344,6 +345,10 @@ static int find_levels(struct place_structure *structure)
 		n = from + unique(structure->levels + from, (uint32_t)(n - from));
 	}
 	structure->n_levels = unique(structure->levels, (uint32_t)n);
+	/* Of a large matrix they are few, mostly. */
+	shrunk = realloc(structure->levels, ((size_t)structure->n_levels + 1) * sizeof(*shrunk));
+	if (shrunk)
+		structure->levels = shrunk;
 	return 0;
 }
 

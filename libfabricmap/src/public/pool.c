@@ -241,7 +241,13 @@ FABRICMAP_EXPORT int fabricmap_pool_place(struct fabricmap_pool *pool, const str
 	r = place_at(pool->site, &inner, &chosen, &failure);
 	if (r == 0)
 		r = fabricmap_placement_convert(pool->map->topology, chosen, ret);
+	pool->refusal_proved = failure.proved;
 	if (ret_reason)
 		*ret_reason = steal_ptr(&failure.reason);
 	return r;
+}
+
+FABRICMAP_EXPORT int fabricmap_pool_refusal_is_proved(const struct fabricmap_pool *pool)
+{
+	return pool->refusal_proved;
 }

@@ -41,6 +41,7 @@ struct place_site;
 struct fabricmap_pool {
 	struct fabricmap *map;
 	struct place_site *site;
+	bool refusal_proved; /* the last one's */
 };
 
 struct fabricmap_holder {
