@@ -114,7 +114,7 @@ static uint64_t default_work(uint32_t n)
 {
 	uint64_t cells = (uint64_t)n * n * 4;
 
-	return cells < 1000000 ? 1000000 : cells > 5000000 ? 5000000 : cells;
+	return cells < 600000 ? 600000 : cells > 2400000 ? 2400000 : cells;
 }
 
 int place_search_new(const struct place_pool *pool, const struct place_ask *ask, struct place_search **ret)
