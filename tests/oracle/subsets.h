@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* subsets - the best value of each size, by looking at every subset. */
+#ifndef ORACLE_SUBSETS_H
+#define ORACLE_SUBSETS_H
+
+#include "score.h"
+
+enum {
+	SUBSETS_MAX = 24,
+};
+
+struct subsets {
+	struct score best[N_OBJECTIVES][SUBSETS_MAX + 1]; /* by size; SCORE_NONE above the number of devices */
+};
+
+/* All 2^n subsets once; n up to SUBSETS_MAX, where it takes about a second. */
+void subsets_best(const struct matrix *matrix, struct subsets *ret);
+
+/**
+ * subsets_cliques() - largest least pair of any k devices, another way
+ *
+ * For each bandwidth that occurs, from above: is there a clique of k devices among the pairs that have as much?
+ *
+ * Return: for k < 2 0, for k > n -1. n up to 64.
+ */
+int64_t subsets_clique_bottleneck(const struct matrix *matrix, size_t k);
+
+#endif
