@@ -21,11 +21,6 @@ struct part {
 	size_t n;
 };
 
-struct edge {
-	size_t a, b;
-	int64_t mbps;
-};
-
 static void *must(void *memory)
 {
 	if (!memory) {
@@ -33,28 +28,6 @@ static void *must(void *memory)
 		abort();
 	}
 	return memory;
-}
-
-static int by_mbps_falling(const void *one, const void *other)
-{
-	const struct edge *a = one, *b = other;
-
-	return a->mbps < b->mbps ? 1 : a->mbps > b->mbps ? -1 : 0;
-}
-
-static struct edge *edges_new(const struct machine *machine, size_t *ret_n)
-{
-	struct edge *edges = must(calloc(machine->n_nodes + machine->n + 1, sizeof(*edges)));
-	size_t n = 0;
-
-	for (size_t i = 1; i < machine->n_nodes; i++)
-		edges[n++] = (struct edge){ i, machine->nodes[i].parent, machine->nodes[i].uplink_mbps };
-	for (size_t i = 0; i < machine->n_clusters; i++)
-		edges[n++] = (struct edge){ machine->n_nodes + i, machine->clusters[i].node,
-					    machine->clusters[i].uplink_mbps };
-	qsort(edges, n, sizeof(*edges), by_mbps_falling);
-	*ret_n = n;
-	return edges;
 }
 
 /* Every subset of the free devices of a cluster none of whose pairs is below @least_allowed. */
@@ -130,7 +103,7 @@ static int64_t best_sum(const struct machine *machine, const bool *busy, size_t 
 {
 	size_t n_parts = machine->n_nodes + machine->n_clusters, n_edges;
 	struct part *parts = must(calloc(n_parts, sizeof(*parts)));
-	struct edge *edges = edges_new(machine, &n_edges);
+	struct machine_edge *edges = machine_edges(machine, &n_edges);
 	int64_t best = -1;
 
 	for (size_t i = 0; i < n_parts; i++) {
@@ -174,7 +147,7 @@ static size_t largest(const struct machine *machine, const bool *busy, int64_t m
 {
 	size_t n_parts = machine->n_nodes + machine->n_clusters, n_edges, most = 0;
 	struct part *parts = must(calloc(n_parts, sizeof(*parts)));
-	struct edge *edges = edges_new(machine, &n_edges);
+	struct machine_edge *edges = machine_edges(machine, &n_edges);
 
 	for (size_t i = 0; i < n_parts; i++) {
 		parts[i].joined_to = i;

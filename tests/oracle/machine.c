@@ -117,3 +117,27 @@ struct score machine_score(const struct machine *machine, enum objective objecti
 	}
 	return score_of(objective, n, least, sum);
 }
+
+static int by_mbps_falling(const void *one, const void *other)
+{
+	const struct machine_edge *a = one, *b = other;
+
+	return a->mbps < b->mbps ? 1 : a->mbps > b->mbps ? -1 : 0;
+}
+
+struct machine_edge *machine_edges(const struct machine *machine, size_t *ret_n)
+{
+	struct machine_edge *edges = calloc(machine->n_nodes + machine->n_clusters, sizeof(*edges));
+	size_t n = 0;
+
+	if (!edges)
+		abort();
+	for (size_t i = 1; i < machine->n_nodes; i++)
+		edges[n++] = (struct machine_edge){ i, machine->nodes[i].parent, machine->nodes[i].uplink_mbps };
+	for (size_t i = 0; i < machine->n_clusters; i++)
+		edges[n++] = (struct machine_edge){ machine->n_nodes + i, machine->clusters[i].node,
+						    machine->clusters[i].uplink_mbps };
+	qsort(edges, n, sizeof(*edges), by_mbps_falling);
+	*ret_n = n;
+	return edges;
+}

@@ -57,6 +57,15 @@ int64_t machine_mbps(const struct machine *machine, size_t a, size_t b);
 /* All of it, for machines that are small enough: the caller's. */
 struct matrix machine_matrix(const struct machine *machine);
 
+/* An edge of the tree: numbers below n_nodes are nodes, those from there on clusters. */
+struct machine_edge {
+	size_t a, b;
+	int64_t mbps;
+};
+
+/* All of them, the widest first: the caller's. */
+struct machine_edge *machine_edges(const struct machine *machine, size_t *ret_n);
+
 /* The value of a set, pair by pair. */
 struct score machine_score(const struct machine *machine, enum objective objective, const size_t *set, size_t n);
 

@@ -97,6 +97,55 @@ void subsets_best(const struct matrix *matrix, struct subsets *ret)
 	free(halves);
 }
 
+/* What each device would add to the set that has been chosen so far. */
+struct prefix {
+	int64_t sum[64], least[64];
+};
+
+static void extend(const struct matrix *matrix, enum objective objective, size_t k, const struct prefix *prefix,
+		   size_t n_set, size_t next, int64_t sum, int64_t least, struct score *best)
+{
+	struct prefix longer;
+
+	if (n_set + 1 == k) {
+		for (size_t i = next; i < matrix->n; i++) {
+			int64_t lesser = prefix->least[i] < least ? prefix->least[i] : least;
+			struct score score = score_of(objective, k, lesser, sum + prefix->sum[i]);
+
+			if (score_less(*best, score))
+				*best = score;
+		}
+		return;
+	}
+	for (size_t i = next; i + (k - n_set) <= matrix->n; i++) {
+		for (size_t j = i + 1; j < matrix->n; j++) {
+			int64_t mbps = matrix_at(matrix, i, j);
+
+			longer.sum[j] = prefix->sum[j] + mbps;
+			longer.least[j] = prefix->least[j] < mbps ? prefix->least[j] : mbps;
+		}
+		extend(matrix, objective, k, &longer, n_set + 1, i + 1, sum + prefix->sum[i],
+		       prefix->least[i] < least ? prefix->least[i] : least, best);
+	}
+}
+
+struct score subsets_one_best(const struct matrix *matrix, enum objective objective, size_t k)
+{
+	struct score best = SCORE_NONE;
+	struct prefix prefix;
+
+	if (matrix->n > 64 || k == 0)
+		abort();
+	if (k > matrix->n)
+		return best;
+	for (size_t i = 0; i < matrix->n; i++) {
+		prefix.sum[i] = 0;
+		prefix.least[i] = INT64_MAX;
+	}
+	extend(matrix, objective, k, &prefix, 0, 0, 0, INT64_MAX, &best);
+	return best;
+}
+
 /* Is there a clique of @k among @candidates? */
 static bool clique_exists(const uint64_t *linked, uint64_t candidates, size_t k)
 {
@@ -138,4 +187,43 @@ int64_t subsets_clique_bottleneck(const struct matrix *matrix, size_t k)
 			if (matrix_at(matrix, i, j) > best && clique_at(matrix, matrix_at(matrix, i, j), k))
 				best = matrix_at(matrix, i, j);
 	return best;
+}
+
+static int64_t cut_of(const struct matrix *matrix, unsigned int set)
+{
+	int64_t cut = 0;
+
+	for (size_t i = 0; i < matrix->n; i++)
+		for (size_t j = 0; j < i; j++)
+			if ((set >> i & 1) != (set >> j & 1))
+				cut += matrix_at(matrix, i, j);
+	return cut;
+}
+
+unsigned int subsets_least_cut(const struct matrix *matrix, enum objective objective, size_t k)
+{
+	struct score best = SCORE_NONE;
+	unsigned int chosen = 0, next;
+	int64_t least = 0;
+
+	for (unsigned int set = (1U << k) - 1; set < 1U << matrix->n; set = next) {
+		unsigned int lowest = set & -set, ripple = set + lowest;
+		size_t devices[SUBSETS_MAX], n = 0;
+		struct score score;
+
+		/* The next larger number of as many bits. */
+		next = ripple | (((set ^ ripple) >> 2) / lowest);
+		for (unsigned int rest = set; rest; rest &= rest - 1)
+			devices[n++] = (size_t)__builtin_ctz(rest);
+		score = matrix_score(matrix, objective, devices, n);
+		if (score_less(score, best))
+			continue;
+		if (score_less(best, score) || cut_of(matrix, set) < least ||
+		    (cut_of(matrix, set) == least && (set & ((set ^ chosen) & -(set ^ chosen))))) {
+			best = score;
+			least = cut_of(matrix, set);
+			chosen = set;
+		}
+	}
+	return chosen;
 }

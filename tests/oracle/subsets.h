@@ -17,12 +17,30 @@ struct subsets {
 void subsets_best(const struct matrix *matrix, struct subsets *ret);
 
 /**
- * subsets_cliques() - largest least pair of any k devices, another way
+ * subsets_one_best() - the best value of one size, as fast as trying every set of that size can be
+ *
+ * One addition for each device of a prefix that sets have in common: the baseline of the benchmark.
+ *
+ * Return: SCORE_NONE for k > n. n up to 64; C(n, k) steps.
+ */
+struct score subsets_one_best(const struct matrix *matrix, enum objective objective, size_t k);
+
+/**
+ * subsets_clique_bottleneck() - largest least pair of any k devices, another way
  *
  * For each bandwidth that occurs, from above: is there a clique of k devices among the pairs that have as much?
  *
  * Return: for k < 2 0, for k > n -1. n up to 64.
  */
 int64_t subsets_clique_bottleneck(const struct matrix *matrix, size_t k);
+
+/**
+ * subsets_least_cut() - of the best sets of @k that with the smallest cut to the rest, then with the lowest names
+ *
+ * Looks at each set of that size, pair by pair.
+ *
+ * Return: a mask of devices. 1 <= k <= n <= SUBSETS_MAX.
+ */
+unsigned int subsets_least_cut(const struct matrix *matrix, enum objective objective, size_t k);
 
 #endif

@@ -40,6 +40,8 @@ static void compare_values(const struct matrix *matrix, const char *name)
 
 			ck_assert_msg(score_equal(subsets.best[objective][k], expected), "%s, %zu devices, %s: subsets",
 				      name, k, objective_names[objective]);
+			ck_assert_msg(score_equal(subsets_one_best(matrix, objective, k), expected),
+				      "%s, %zu devices, %s: one size", name, k, objective_names[objective]);
 			ties_ask(ties, &(struct ties_question){ .objective = objective, .k = (unsigned int)k });
 			ck_assert_msg(score_equal(ties_value(ties, (1U << matrix->n) - 1), expected),
 				      "%s, %zu devices, %s: ties", name, k, objective_names[objective]);
@@ -142,6 +144,7 @@ START_TEST(tie_rule_by_hand)
 	ties = ties_new(&matrix, NULL);
 	ties_ask(ties, &(struct ties_question){ .objective = OBJECTIVE_SUM, .k = 2 });
 	ck_assert_uint_eq(ties_set(ties, 0xf), 0x5);
+	ck_assert_uint_eq(subsets_least_cut(&matrix, OBJECTIVE_SUM, 2), 0x5);
 	/* 4 makes no difference to any of these: names. */
 	ck_assert_uint_eq(ties_set(ties, 0x10 | 0x4 | 0x2), 0x6);
 	/* What must be there leaves no choice. */
