@@ -36,16 +36,21 @@ enum {
 	SOCKETS_MBPS = 10000,
 };
 
+int64_t generate_cube_mesh_links(bool volta, size_t a, size_t b)
+{
+	return volta ? cube_mesh_links[a][b] : cube_mesh_links[a][b] != 0;
+}
+
 struct matrix generate_cube_mesh_matrix(bool volta)
 {
 	struct matrix matrix = matrix_new(8);
 
 	for (size_t i = 0; i < 8; i++) {
 		for (size_t j = 0; j < i; j++) {
-			int64_t links = cube_mesh_links[i][j];
+			int64_t links = generate_cube_mesh_links(volta, i, j);
 
 			if (links)
-				matrix_set(&matrix, i, j, volta ? links * 20000 : 18000);
+				matrix_set(&matrix, i, j, links * (volta ? 20000 : 18000));
 			else
 				matrix_set(&matrix, i, j, i / 4 == j / 4 ? SOCKET_MBPS : SOCKETS_MBPS);
 		}

@@ -14,6 +14,8 @@
 /* The hybrid cube mesh of DGX-1, with P100 (one link each) or V100 (one or two): two sockets of four. */
 void generate_cube_mesh(struct machine *machine, bool volta);
 struct matrix generate_cube_mesh_matrix(bool volta);
+/* Links of a pair. */
+int64_t generate_cube_mesh_links(bool volta, size_t a, size_t b);
 /* DGX-2H as a dump shows it: two boards of eight behind six switches each, without the trunks between them. */
 void generate_two_boards(struct machine *machine);
 
