@@ -83,7 +83,7 @@ END_TEST
 
 /* Names of masks of devices, for a request. */
 struct names {
-	char text[TIES_MAX][GRAPH_NAME_SIZE];
+	char text[TIES_MAX][TOPOLOGY_NAME_SIZE];
 	const char *list[TIES_MAX];
 	size_t n;
 };
@@ -92,7 +92,7 @@ static void names_of(struct names *names, unsigned int mask)
 {
 	names->n = 0;
 	for (; mask; mask &= mask - 1) {
-		graph_name((size_t)__builtin_ctz(mask), names->text[names->n]);
+		topology_plan_name((size_t)__builtin_ctz(mask), names->text[names->n]);
 		names->list[names->n] = names->text[names->n];
 		names->n++;
 	}
@@ -309,6 +309,15 @@ START_TEST(structure_is_found_in_topologies)
 	machine_fini(&machine);
 	generate_partitions(&machine, 8, 8, 1, seed);
 	compare_large(&machine, sizes, 3, seed);
+	machine_fini(&machine);
+	generate_racks(&machine, judge_is_soak() ? 140 : 40, seed);
+	compare_large(&machine, sizes, 5, seed);
+	machine_fini(&machine);
+	generate_hives(&machine, judge_is_soak() ? 2520 : 600, 4);
+	compare_large(&machine, sizes, 5, seed);
+	machine_fini(&machine);
+	generate_meshes(&machine, judge_is_soak() ? 1260 : 200, seed);
+	compare_large(&machine, sizes, 5, seed);
 	machine_fini(&machine);
 }
 END_TEST

@@ -2,8 +2,6 @@
 /* Machines as topologies. */
 #include "topologies.h"
 
-#include "graphs.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,6 +37,11 @@ static size_t *order_new(size_t n, uint64_t order)
 	if (order)
 		random_shuffle(&random, numbers, n);
 	return numbers;
+}
+
+void topology_plan_name(size_t device, char *ret)
+{
+	(void)snprintf(ret, TOPOLOGY_NAME_SIZE, "%04zx:%02zx:%02zx.0", device >> 8, device >> 2 & 0x3f, device & 3);
 }
 
 static void bridge_name(size_t node, char *ret)
@@ -130,7 +133,7 @@ static void add_device(struct topology_builder *builder, const struct machine *m
 		.free_bytes = free_bytes,
 		.resident_bytes = 1000 - free_bytes,
 	};
-	char name[GRAPH_NAME_SIZE], bridge[NODE_NAME_SIZE];
+	char name[TOPOLOGY_NAME_SIZE], bridge[NODE_NAME_SIZE];
 	const struct topology_device device = {
 		.name = name,
 		.driver = (char *)"softgpu",
@@ -143,7 +146,7 @@ static void add_device(struct topology_builder *builder, const struct machine *m
 		.pci_link = { .bandwidth_mbps = machine->n_clusters > 1 ? cluster->uplink_mbps : TOPOLOGY_UNKNOWN },
 	};
 
-	graph_name(i, name);
+	topology_plan_name(i, name);
 	bridge_name(cluster->node, bridge);
 	must(topology_builder_add_device(builder, &device), name);
 	for (size_t j = 0; j < n_switches(cluster); j++) {
@@ -169,7 +172,7 @@ struct direction {
 
 static void add_direction(struct topology_builder *builder, size_t accessor, size_t owner, struct direction direction)
 {
-	char accessor_name[GRAPH_NAME_SIZE], owner_name[GRAPH_NAME_SIZE];
+	char accessor_name[TOPOLOGY_NAME_SIZE], owner_name[TOPOLOGY_NAME_SIZE];
 	const struct topology_link link = {
 		.type = TOPOLOGY_LINK_XGMI,
 		.up = direction.up,
@@ -181,8 +184,8 @@ static void add_direction(struct topology_builder *builder, size_t accessor, siz
 		.measured_at_s = TOPOLOGY_UNKNOWN,
 	};
 
-	graph_name(accessor, accessor_name);
-	graph_name(owner, owner_name);
+	topology_plan_name(accessor, accessor_name);
+	topology_plan_name(owner, owner_name);
 	must(topology_builder_add_link(builder, accessor_name, owner_name, &link), accessor_name);
 }
 
@@ -251,7 +254,7 @@ struct topology *topology_of_machine(const struct machine *machine, const struct
 static void add_socketed(struct topology_builder *builder, size_t i, bool volta)
 {
 	struct topology_region region = { .name = (char *)"vram0", .size_bytes = 1000, .free_bytes = 1000 };
-	char name[GRAPH_NAME_SIZE], cpu[NODE_NAME_SIZE];
+	char name[TOPOLOGY_NAME_SIZE], cpu[NODE_NAME_SIZE];
 	const struct topology_device device = {
 		.name = name,
 		.state = TOPOLOGY_STATE_ONLINE,
@@ -264,7 +267,7 @@ static void add_socketed(struct topology_builder *builder, size_t i, bool volta)
 		.pci_link = { .speed_mtps = 8000, .width = 16, .bandwidth_mbps = TOPOLOGY_UNKNOWN },
 	};
 
-	graph_name(i, name);
+	topology_plan_name(i, name);
 	(void)snprintf(cpu, sizeof(cpu), "node%zu", i / 4);
 	must(topology_builder_add_device(builder, &device), name);
 }
@@ -294,7 +297,7 @@ struct topology *topology_of_cube_mesh(bool volta)
 		add_socketed(builder, i, volta);
 	for (size_t i = 0; i < 8; i++) {
 		for (size_t j = 0; j < 8; j++) {
-			char accessor[GRAPH_NAME_SIZE], owner[GRAPH_NAME_SIZE];
+			char accessor[TOPOLOGY_NAME_SIZE], owner[TOPOLOGY_NAME_SIZE];
 			const struct topology_link link = {
 				.type = TOPOLOGY_LINK_NVLINK,
 				.up = true,
@@ -307,8 +310,8 @@ struct topology *topology_of_cube_mesh(bool volta)
 				.measured_at_s = TOPOLOGY_UNKNOWN,
 			};
 
-			graph_name(i, accessor);
-			graph_name(j, owner);
+			topology_plan_name(i, accessor);
+			topology_plan_name(j, owner);
 			if (link.count)
 				must(topology_builder_add_link(builder, accessor, owner, &link), accessor);
 		}

@@ -21,12 +21,19 @@ struct topology_plan {
 	const bool *offline; /* NULL: none is */
 };
 
+enum {
+	TOPOLOGY_NAME_SIZE = 24,
+};
+
+/* Device i has the i-th of them: whole devices, for partitions would be of one package, and a package is in one place. */
+void topology_plan_name(size_t device, char *ret /* TOPOLOGY_NAME_SIZE */);
+
 /**
  * topology_of_machine() - the machine as bridges, switches and links
  *
  * A machine that is one cluster has links only, and where a pair is worth MACHINE_ASSUMED_MBPS nothing is said of it.
  * Devices by themselves at a node, with an uplink of some links of 40100, are at so many of 18 switches of that node.
- * All else is links and bridges. Names are those of graph_name().
+ * All else is links and bridges. Names are those of topology_plan_name().
  */
 struct topology *topology_of_machine(const struct machine *machine, const struct topology_plan *plan);
 
