@@ -6,6 +6,7 @@
  *
  * tests/README.md says what each row means.
  */
+#include "captured.h"
 #include "rows.h"
 
 #include <errno.h>
@@ -268,6 +269,39 @@ static void run_adversarial(void)
 	}
 }
 
+/* R2, R3, R6: a machine that was captured, of 8, 16 or more devices. */
+static void run_captured(const char *path, const char *name)
+{
+	static const size_t of_more[] = { 1, 2, 3, 4, 7, 8, 9, 12, 16, 24, 32, 48, 60 };
+	unsigned int masks[MASKS_OF_SIXTEEN];
+	struct random random = { SEED };
+	struct questions questions = { .name = "captured", .sizes = counting(), .referee = REFEREE_SUBSETS };
+	struct place_graph *graph;
+	struct machine machine;
+
+	/* It has said why. */
+	if (!captured_load(path, name, &machine, &graph))
+		return;
+	if (machine.n > 16) {
+		questions.sizes = of_more;
+		questions.n_sizes = N_ELEMENTS(of_more);
+		questions.referee = machine.n_clusters > 1 ? REFEREE_TREE : REFEREE_NONE;
+		while (questions.n_sizes && of_more[questions.n_sizes - 1] > machine.n)
+			questions.n_sizes--;
+	} else {
+		questions.n_sizes = machine.n;
+		questions.masks = masks;
+		questions.n_masks = is_short ? 4 : machine.n <= 8 ? MASKS_OF_EIGHT : MASKS_OF_SIXTEEN;
+		masks[0] = (1U << machine.n) - 1;
+		for (size_t i = 1; i < questions.n_masks; i++)
+			masks[i] = machine.n <= 8 ? masks[0] - (unsigned int)i % masks[0] :
+						    (unsigned int)random_next(&random) & masks[0];
+	}
+	ask_sizes(&machine, graph, &questions, NULL, questions.n_masks ? "many masks" : "0%");
+	place_graph_unref(graph);
+	machine_fini(&machine);
+}
+
 /* S6: what cannot be, said as fast as what can. Frees the machine. */
 static void ask_impossible(struct machine *machine, bool is_dense)
 {
@@ -425,19 +459,47 @@ static const struct {
 	{ "impossible", run_impossible }, { "churn", run_churn },
 };
 
+static int usage(void)
+{
+	fprintf(stderr, "usage: placement [--short] [--captured NAME PATH]... [PART]\nparts:");
+	for (size_t i = 0; i < N_ELEMENTS(parts); i++)
+		fprintf(stderr, " %s", parts[i].name);
+	fprintf(stderr, "; without, all of them\n");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	const char *only = NULL;
+	bool is_found = false;
+	int captured = 0;
 
 	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--short"))
+		if (!strcmp(argv[i], "--short")) {
 			is_short = true;
-		else
+		} else if (!strcmp(argv[i], "--captured") && i + 2 < argc) {
+			captured = captured ?: i;
+			i += 2;
+		} else if (argv[i][0] == '-' || only) {
+			return usage();
+		} else {
 			only = argv[i];
+		}
 	}
 	rows_begin(&(struct rows_mode){ .n_samples = is_short ? 3 : 1000, .is_short = is_short });
-	for (size_t i = 0; i < N_ELEMENTS(parts); i++)
-		if (!only || !strcmp(only, parts[i].name))
-			parts[i].run();
+	for (size_t i = 0; i < N_ELEMENTS(parts); i++) {
+		if (only && strcmp(only, parts[i].name))
+			continue;
+		parts[i].run();
+		is_found = true;
+	}
+	if (!is_found)
+		return usage();
+	for (int i = captured; i && i < argc; i++) {
+		if (strcmp(argv[i], "--captured"))
+			continue;
+		run_captured(argv[i + 2], argv[i + 1]);
+		i += 2;
+	}
 	return EXIT_SUCCESS;
 }
