@@ -16,7 +16,7 @@ enum {
 	/* Of every subset of one size. */
 	PEER_SETS_MAX = 10000000,
 	/* A row takes no longer than that, once it has SAMPLES_MIN. */
-	ROW_NS_MAX = 1000000000,
+	ROW_NS_MAX = 300000000,
 	SAMPLES_MIN = 100,
 	PEER_SAMPLES = 5,
 };
