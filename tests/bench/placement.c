@@ -7,6 +7,7 @@
  * tests/README.md says what each row means.
  */
 #include "captured.h"
+#include "memory.h"
 #include "rows.h"
 
 #include <errno.h>
@@ -461,7 +462,7 @@ static const struct {
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: placement [--short] [--captured NAME PATH]... [PART]\nparts:");
+	fprintf(stderr, "usage: placement [--short] [--captured NAME PATH | --memory NAME PATH]... [PART]\nparts:");
 	for (size_t i = 0; i < N_ELEMENTS(parts); i++)
 		fprintf(stderr, " %s", parts[i].name);
 	fprintf(stderr, "; without, all of them\n");
@@ -477,7 +478,7 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--short")) {
 			is_short = true;
-		} else if (!strcmp(argv[i], "--captured") && i + 2 < argc) {
+		} else if ((!strcmp(argv[i], "--captured") || !strcmp(argv[i], "--memory")) && i + 2 < argc) {
 			captured = captured ?: i;
 			i += 2;
 		} else if (argv[i][0] == '-' || only) {
@@ -496,9 +497,12 @@ int main(int argc, char **argv)
 	if (!is_found)
 		return usage();
 	for (int i = captured; i && i < argc; i++) {
-		if (strcmp(argv[i], "--captured"))
+		if (!strcmp(argv[i], "--captured"))
+			run_captured(argv[i + 2], argv[i + 1]);
+		else if (!strcmp(argv[i], "--memory"))
+			memory_rows(argv[i + 2], argv[i + 1], is_short ? 3 : 1000);
+		else
 			continue;
-		run_captured(argv[i + 2], argv[i + 1]);
 		i += 2;
 	}
 	return EXIT_SUCCESS;

@@ -22,8 +22,10 @@ ANSWER_KEYS = {"set": list, "found": dict, "bound": dict, "refused": (str, NONE)
                "gap_percent": (*NUMBER, NONE), "optimum": (dict, NONE), "p50_us": NUMBER, "p99_us": NUMBER,
                "limit_us": (*NUMBER, NONE), "holds": (bool, NONE), "peer": (str, NONE), "peer_us": (*NUMBER, NONE),
                "ratio": (*NUMBER, NONE)}
+MEMORY_KEYS = {"initiator": str, "bytes": int, "set": list, "p50_us": NUMBER, "p99_us": NUMBER}
 CHURN_KEYS = {"value": NUMBER, "unit": str, "limit": NUMBER, "holds": bool, "rss_before_kib": int,
               "rss_after_kib": int}
+OTHER_KEYS = {"placement.m1": MEMORY_KEYS, "placement.churn_per_s": CHURN_KEYS}
 
 
 def _kernel_keys(_row):
@@ -31,7 +33,7 @@ def _kernel_keys(_row):
 
 
 def _placement_keys(row):
-    return PLACEMENT_KEYS | (CHURN_KEYS if row.get("name") == "placement.churn_per_s" else ANSWER_KEYS)
+    return PLACEMENT_KEYS | OTHER_KEYS.get(row.get("name"), ANSWER_KEYS)
 
 
 def _is_well_formed(row, keys):
