@@ -528,7 +528,8 @@ static int step_part(struct tree *tree, uint32_t i)
 	for (uint32_t n_rows = 0; tree->kid < state->n_kids; tree->kid++, tree->row = 0) {
 		struct kid *kid = &state->kids[tree->kid];
 
-		if (tree->row == 0) {
+		/* A step may have ended before its first row. */
+		if (!kid->low) {
 			r = kid_begin(tree, state, tree->kid);
 			if (r < 0)
 				return r;
