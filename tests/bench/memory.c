@@ -61,19 +61,11 @@ static const char *why_invalid(const struct memory_row *row, const struct memory
 	return NULL;
 }
 
-static int compare_double(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 static void print(const struct memory_row *row, const struct memory_answer *answer, double *us, size_t n,
 		  const char *why)
 {
 	struct json_object *set = json_object_new_array();
 
-	qsort(us, n, sizeof(*us), compare_double);
 	for (size_t i = 0; i < answer->n_locations; i++)
 		json_object_array_add(
 			set, json_object_new_string(answer->locations[i].device == TOPOLOGY_NONE ?
@@ -85,7 +77,7 @@ static void print(const struct memory_row *row, const struct memory_answer *answ
 	       row->instance, row->topology->n_memories + row->topology->n_devices, answer->n_locations,
 	       row->objective == MEMORY_LATENCY ? "latency" : "bandwidth", row->initiator,
 	       (unsigned long long)row->bytes, json_object_to_json_string_ext(set, JSON_C_TO_STRING_SPACED),
-	       us[(n * 50 + 99) / 100 - 1], us[(n * 99 + 99) / 100 - 1], n, why ? "false" : "true");
+	       rows_percentile(us, n, 50), rows_percentile(us, n, 99), n, why ? "false" : "true");
 	if (why)
 		printf(", \"why\": \"%s\"", why);
 	printf(" }\n");

@@ -80,13 +80,6 @@ static void encode_reply(const struct place_graph *graph, const struct place_ans
 	json_object_put(reply);
 }
 
-static enum place_objective objective_of(enum objective objective)
-{
-	return objective == OBJECTIVE_SUM	 ? PLACE_SUM :
-	       objective == OBJECTIVE_BOTTLENECK ? PLACE_BOTTLENECK :
-						   PLACE_BOTTLENECK_THEN_SUM;
-}
-
 /* The last answer or refusal, and what all of them have in common. */
 struct outcome {
 	struct place_answer answer;
@@ -101,7 +94,7 @@ static void ask_once(const struct row *row, struct outcome *outcome)
 {
 	const struct place_ask ask = {
 		.count = row->k,
-		.objective = objective_of(row->objective),
+		.objective = graph_objective(row->objective),
 		.least_mbps = row->least_mbps,
 		.required = row->required,
 		.n_required = row->n_required,
@@ -178,10 +171,10 @@ static int compare_double(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static double percentile(double *us, size_t n, unsigned int percent)
+double rows_percentile(double *samples, size_t n, unsigned int percent)
 {
-	qsort(us, n, sizeof(*us), compare_double);
-	return n ? us[(n * percent + 99) / 100 - 1] : 0;
+	qsort(samples, n, sizeof(*samples), compare_double);
+	return n ? samples[(n * percent + 99) / 100 - 1] : 0;
 }
 
 /* ---- referees and peers ---- */
@@ -234,7 +227,7 @@ static void verdict_subsets(const struct row *row, struct verdict *ret)
 			ret->best = subsets_one_best(&matrix, row->objective, row->k);
 			us[i] = (double)(rows_now_ns() - begin) / 1000;
 		}
-		*ret = (struct verdict){ ret->best, true, "every_subset", percentile(us, n, 50) };
+		*ret = (struct verdict){ ret->best, true, "every_subset", rows_percentile(us, n, 50) };
 	}
 	matrix_fini(&matrix);
 }
@@ -381,7 +374,7 @@ static void add_answer(struct json_object *line, const struct row *row, const st
 
 static void print(const struct row *row, struct outcome *outcome, const struct verdict *verdict)
 {
-	double p50 = percentile(outcome->us, outcome->n, 50), p99 = percentile(outcome->us, outcome->n, 99);
+	double p50 = rows_percentile(outcome->us, outcome->n, 50), p99 = rows_percentile(outcome->us, outcome->n, 99);
 	const char *why = why_invalid(row, outcome, verdict);
 	struct json_object *line = json_object_new_object();
 	double limit = limit_us(row->machine->n);

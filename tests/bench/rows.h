@@ -44,6 +44,9 @@ void rows_begin(const struct rows_mode *mode);
 /* Ask, time, compare with the referee and the peer, print. */
 void row_run(const struct row *row);
 
+/* Of n samples, which it sorts; 0 if there are none. */
+double rows_percentile(double *samples, size_t n, unsigned int percent);
+
 /* Thread CPU time. */
 uint64_t rows_now_ns(void);
 

@@ -157,14 +157,11 @@ void generate_noise(struct machine *machine, size_t n, uint64_t seed)
 void generate_planted(struct machine *machine, size_t n, size_t k, uint64_t seed)
 {
 	struct matrix matrix = matrix_new(n);
-	struct random random = { seed };
-	size_t *order = calloc(n, sizeof(*order));
+	struct random random = { seed + 1 };
+	size_t *order = random_order(n, seed);
 
-	if (!order || k > n)
+	if (k > n)
 		abort();
-	for (size_t i = 0; i < n; i++)
-		order[i] = i;
-	random_shuffle(&random, order, n);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < i; j++)
 			matrix_set(&matrix, order[i], order[j],
@@ -176,15 +173,11 @@ void generate_planted(struct machine *machine, size_t n, size_t k, uint64_t seed
 
 bool *generate_busy(size_t n, unsigned int percent, uint64_t seed)
 {
-	struct random random = { seed };
-	size_t *order = calloc(n, sizeof(*order));
-	bool *busy = calloc(n, sizeof(*busy));
+	size_t *order = random_order(n, seed);
+	bool *busy = calloc(n ?: 1, sizeof(*busy));
 
-	if (!order || !busy)
+	if (!busy)
 		abort();
-	for (size_t i = 0; i < n; i++)
-		order[i] = i;
-	random_shuffle(&random, order, n);
 	for (size_t i = 0; i < n * percent / 100; i++)
 		busy[order[i]] = true;
 	free(order);

@@ -103,19 +103,14 @@ struct matrix machine_matrix(const struct machine *machine)
 	return matrix;
 }
 
+static int64_t of_machine(const void *pairs, size_t a, size_t b)
+{
+	return machine_mbps(pairs, a, b);
+}
+
 struct score machine_score(const struct machine *machine, enum objective objective, const size_t *set, size_t n)
 {
-	int64_t least = INT64_MAX, sum = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		for (size_t j = 0; j < i; j++) {
-			int64_t mbps = machine_mbps(machine, set[i], set[j]);
-
-			least = mbps < least ? mbps : least;
-			sum += mbps;
-		}
-	}
-	return score_of(objective, n, least, sum);
+	return score_of_set(objective, set, n, of_machine, machine);
 }
 
 static int by_mbps_falling(const void *one, const void *other)

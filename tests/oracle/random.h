@@ -36,4 +36,7 @@ static inline void random_shuffle(struct random *random, size_t *values, size_t 
 	}
 }
 
+/* 0 .. n - 1, shuffled by @seed; 0: as they are. The caller's. */
+size_t *random_order(size_t n, uint64_t seed);
+
 #endif

@@ -76,6 +76,10 @@ static inline void matrix_set(struct matrix *matrix, size_t a, size_t b, int64_t
 /* The rows and columns of those devices, in that order: the caller's. */
 struct matrix matrix_part(const struct matrix *matrix, const size_t *devices, size_t n);
 
+/* Of a set of devices of whatever @mbps_of knows pairs of. */
+struct score score_of_set(enum objective objective, const size_t *set, size_t n,
+			  int64_t (*mbps_of)(const void *pairs, size_t a, size_t b), const void *pairs);
+
 struct score matrix_score(const struct matrix *matrix, enum objective objective, const size_t *set, size_t n);
 
 #endif

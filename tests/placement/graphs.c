@@ -37,6 +37,17 @@ void graph_name(size_t device, char *ret)
 	(void)snprintf(ret, GRAPH_NAME_SIZE, "%04zx:%02zx:00.0/p%zu", device >> 12, device >> 4 & 0xff, device & 15);
 }
 
+enum place_objective graph_objective(enum objective objective)
+{
+	static const enum place_objective objectives[N_OBJECTIVES] = {
+		[OBJECTIVE_SUM] = PLACE_SUM,
+		[OBJECTIVE_BOTTLENECK] = PLACE_BOTTLENECK,
+		[OBJECTIVE_BOTTLENECK_THEN_SUM] = PLACE_BOTTLENECK_THEN_SUM,
+	};
+
+	return objectives[objective];
+}
+
 struct place_pair graph_pair_of(int64_t mbps)
 {
 	unsigned int flags = mbps == MACHINE_ASSUMED_MBPS ? PLACE_PAIR_ASSUMED :
@@ -46,24 +57,11 @@ struct place_pair graph_pair_of(int64_t mbps)
 	return (struct place_pair){ .mbps = mbps, .flags = flags };
 }
 
-/* Numbers 0 .. n - 1, shuffled unless the order is the natural one; the caller's. */
-static size_t *order_new(size_t n, uint64_t order)
-{
-	struct random random = { order };
-	size_t *numbers = must_array(n, sizeof(*numbers));
-
-	for (size_t i = 0; i < n; i++)
-		numbers[i] = i;
-	if (order)
-		random_shuffle(&random, numbers, n);
-	return numbers;
-}
-
 /* Devices in some order; ret: the builder's number of each. */
 static void add_devices(struct place_graph_builder *builder, const size_t *node_of, size_t n, uint64_t order,
 			size_t *ret)
 {
-	size_t *numbers = order_new(n, order);
+	size_t *numbers = random_order(n, order);
 
 	for (size_t i = 0; i < n; i++) {
 		char name[GRAPH_NAME_SIZE];
@@ -87,7 +85,7 @@ static struct place_graph *finish(struct place_graph_builder *builder)
 struct place_graph *graph_of_matrix(const struct matrix *matrix, const unsigned int *forbidden, uint64_t order)
 {
 	struct place_graph_builder *builder;
-	size_t n = matrix->n, *number = must_array(n, sizeof(*number)), *rows = order_new(n, order + (order != 0));
+	size_t n = matrix->n, *number = must_array(n, sizeof(*number)), *rows = random_order(n, order + (order != 0));
 
 	(void)MUST(place_graph_builder_new(graph_pair_of(MACHINE_ASSUMED_MBPS), &builder));
 	add_devices(builder, NULL, n, order, number);
@@ -252,7 +250,7 @@ struct place_graph *graph_of_machine(const struct machine *machine, uint64_t ord
 								     graph_pair_of(MACHINE_ASSUMED_MBPS)) :
 						   graph_pair_of(joined.mbps[top]),
 					   &builder));
-	numbers = order_new(joined.n, order);
+	numbers = random_order(joined.n, order);
 	add_nodes(builder, &joined, machine, top, numbers, node);
 	for (size_t i = 0; i < machine->n_clusters; i++)
 		for (size_t j = 0; j < machine->clusters[i].inside.n; j++)

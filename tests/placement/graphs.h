@@ -13,6 +13,9 @@ enum {
 /* The rule's tie (3) is by names as numbers; device i has the i-th of them. */
 void graph_name(size_t device, char *ret /* GRAPH_NAME_SIZE */);
 
+/* The engine's name for an objective of the oracles. */
+enum place_objective graph_objective(enum objective objective);
+
 /* What the engine is told of a pair of that bandwidth. */
 struct place_pair graph_pair_of(int64_t mbps);
 

@@ -8,17 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-enum place_objective judge_objective(enum objective objective)
-{
-	static const enum place_objective objectives[N_OBJECTIVES] = {
-		[OBJECTIVE_SUM] = PLACE_SUM,
-		[OBJECTIVE_BOTTLENECK] = PLACE_BOTTLENECK,
-		[OBJECTIVE_BOTTLENECK_THEN_SUM] = PLACE_BOTTLENECK_THEN_SUM,
-	};
-
-	return objectives[objective];
-}
-
 bool judge_is_soak(void)
 {
 	return getenv("SOAK") != NULL;

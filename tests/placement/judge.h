@@ -14,9 +14,6 @@ enum {
 	JUDGE_SETS_MAX = 16,
 };
 
-/* The oracles' name for an objective is the engine's. */
-enum place_objective judge_objective(enum objective objective);
-
 /* Full counts: SOAK is in the environment. */
 bool judge_is_soak(void);
 /* FABRIC_SEED, else one of now, which is printed. */

@@ -61,7 +61,7 @@ START_TEST(history_has_no_influence)
 			enum objective objective = (enum objective)random_below(&random, N_OBJECTIVES);
 			const struct place_ask ask = {
 				.count = 1 + random_below(&random, machine.n / 8),
-				.objective = judge_objective(objective),
+				.objective = graph_objective(objective),
 			};
 			struct place_answer fresh_answer, answer;
 			int r;
@@ -124,7 +124,7 @@ START_TEST(slices_have_no_influence)
 		pool = graph_pool(graph_of_machine(&machine, 0), NULL);
 		for (unsigned int objective = 0; objective < N_OBJECTIVES; objective++) {
 			const struct place_ask ask = { .count = machine.n / 3,
-						       .objective = judge_objective(objective) };
+						       .objective = graph_objective(objective) };
 			struct place_search *searches[2] = { NULL, NULL };
 			struct place_answer whole, sliced;
 			size_t device = machine.n / 2;

@@ -9,7 +9,7 @@ static struct judge_case question_of(const struct machine *machine, enum objecti
 {
 	return (struct judge_case){
 		.machine = machine,
-		.ask = { .count = k, .objective = judge_objective(objective) },
+		.ask = { .count = k, .objective = graph_objective(objective) },
 		.objective = objective,
 	};
 }

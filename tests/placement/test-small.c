@@ -28,7 +28,7 @@ static void compare(const struct machine *machine, struct place_pool *pool, cons
 	struct judge_case question = {
 		.machine = machine,
 		.busy = busy,
-		.ask = { .count = k, .objective = judge_objective(objective) },
+		.ask = { .count = k, .objective = graph_objective(objective) },
 		.objective = objective,
 	};
 	struct place_answer answer;
@@ -257,7 +257,7 @@ static void ask_random(const struct matrix *matrix, const struct machine *machin
 		busy[i] = !(free_mask >> i & 1);
 	question.busy = busy;
 	question.objective = asked.objective = (enum objective)random_below(random, N_OBJECTIVES);
-	question.ask.objective = judge_objective(question.objective);
+	question.ask.objective = graph_objective(question.objective);
 	question.ask.count = asked.k = 1 + (unsigned int)random_below(random, n);
 	question.ask.least_mbps = asked.least_mbps = least[random_below(random, 6)];
 	if (random_below(random, 2))

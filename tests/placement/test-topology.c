@@ -129,7 +129,7 @@ static void wish_fill(struct wish *wish, const struct machine *machine, const st
 	wish->question.least_mbps = least[random_below(random, 5)];
 	wish->request = (struct place_request){
 		.count = wish->question.k,
-		.objective = judge_objective(wish->question.objective),
+		.objective = graph_objective(wish->question.objective),
 		.linked = (enum place_linked)random_below(random, 3),
 		.least_mbps = wish->question.least_mbps,
 		.bytes = random_below(random, 3) ? 100 : 400,
@@ -270,7 +270,7 @@ static void compare_large(const struct machine *machine, const size_t *sizes, si
 	ck_assert_msg(r == 0, "%s: %s", machine->name, strerror(-r));
 	for (size_t i = 0; i < n_sizes; i++) {
 		for (unsigned int objective = 0; objective < N_OBJECTIVES; objective++) {
-			struct place_request request = { .count = sizes[i], .objective = judge_objective(objective) };
+			struct place_request request = { .count = sizes[i], .objective = graph_objective(objective) };
 			struct placement *placement;
 			size_t *set;
 

@@ -16,7 +16,7 @@ static void compare_sizes(const struct machine *machine, const bool *busy, const
 			struct judge_case question = {
 				.machine = machine,
 				.busy = busy,
-				.ask = { .count = sizes[i], .objective = judge_objective(objective) },
+				.ask = { .count = sizes[i], .objective = graph_objective(objective) },
 				.objective = objective,
 			};
 			struct score best = hierarchy_best(machine, busy, objective, sizes[i]);
@@ -180,7 +180,7 @@ START_TEST(order_has_no_influence)
 			pools[i] = graph_pool(graph_of_machine(&machine, i * (seed + 1)), busy);
 		for (size_t k = 2; k < machine.n / 4; k = 3 * k + 1) {
 			for (unsigned int objective = 0; objective < N_OBJECTIVES; objective++) {
-				const struct place_ask ask = { .count = k, .objective = judge_objective(objective) };
+				const struct place_ask ask = { .count = k, .objective = graph_objective(objective) };
 				struct place_answer answers[3];
 
 				for (unsigned int i = 0; i < 3; i++)

@@ -314,7 +314,7 @@ START_TEST(removals)
 			if (!(scene.free_mask >> i & 1))
 				lease_devices[lease.n++] = i;
 		}
-		ck_assert_int_eq(whatif_removal(scene.pool, judge_objective(objective), &gone, &lease, 1, &removal), 0);
+		ck_assert_int_eq(whatif_removal(scene.pool, graph_objective(objective), &gone, &lease, 1, &removal), 0);
 		compare_sizes(&scene, &removal, objective, mask_of(&gone));
 		compare_lease(&scene, &removal, objective, mask_of(&gone), mask_of(&lease));
 		whatif_removal_fini(&removal);

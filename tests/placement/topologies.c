@@ -24,21 +24,6 @@ static void must(int r, const char *what)
 	abort();
 }
 
-/* Numbers 0 .. n - 1 in an order; the caller's. */
-static size_t *order_new(size_t n, uint64_t order)
-{
-	struct random random = { order };
-	size_t *numbers = calloc(n ?: 1, sizeof(*numbers));
-
-	if (!numbers)
-		abort();
-	for (size_t i = 0; i < n; i++)
-		numbers[i] = i;
-	if (order)
-		random_shuffle(&random, numbers, n);
-	return numbers;
-}
-
 void topology_plan_name(size_t device, char *ret)
 {
 	(void)snprintf(ret, TOPOLOGY_NAME_SIZE, "%04zx:%02zx:%02zx.0", device >> 8, device >> 2 & 0x3f, device & 3);
@@ -106,7 +91,7 @@ static void add_switches(struct topology_builder *builder, size_t node)
 
 static void add_nodes(struct topology_builder *builder, const struct machine *machine, uint64_t order)
 {
-	size_t *numbers = order_new(machine->n_nodes, order);
+	size_t *numbers = random_order(machine->n_nodes, order);
 	bool *has_switches = calloc(machine->n_nodes, sizeof(*has_switches));
 
 	if (!has_switches)
@@ -234,7 +219,8 @@ static struct topology *finish(struct topology_builder *builder)
 
 struct topology *topology_of_machine(const struct machine *machine, const struct topology_plan *plan)
 {
-	size_t *devices = order_new(machine->n, plan->order), *clusters = order_new(machine->n_clusters, plan->order);
+	size_t *devices = random_order(machine->n, plan->order),
+	       *clusters = random_order(machine->n_clusters, plan->order);
 	struct random noise = { plan->noise };
 	struct topology_builder *builder;
 
