@@ -30,6 +30,7 @@ struct limits {
 struct config {
 	const char *root; /* NULL: this machine */
 	const char *socket_path, *admin_socket_path;
+	const char *topology; /* what a file says of this machine; NULL: none */
 	const char *file; /* NULL: none */
 	struct limits limits;
 };

@@ -18,6 +18,7 @@ enum {
 	ARG_SOCKET = 's',
 	ARG_ADMIN_SOCKET = 'a',
 	ARG_CONFIG = 'c',
+	ARG_TOPOLOGY = 't',
 };
 
 static const struct option options[] = {
@@ -27,6 +28,7 @@ static const struct option options[] = {
 	{ "socket", required_argument, NULL, ARG_SOCKET },
 	{ "admin-socket", required_argument, NULL, ARG_ADMIN_SOCKET },
 	{ "config", required_argument, NULL, ARG_CONFIG },
+	{ "topology", required_argument, NULL, ARG_TOPOLOGY },
 	{ 0 },
 };
 
@@ -38,6 +40,8 @@ static void help(void)
 	       "  -s, --socket PATH        public socket (" FABRICD_SOCKET_PATH ")\n"
 	       "  -a, --admin-socket PATH  admin socket (" FABRICD_ADMIN_SOCKET_PATH ")\n"
 	       "  -c, --config FILE        lines of 'name = value'\n"
+	       "  -t, --topology PATH      what a file says of this machine beside what it shows: NCCL or hwloc XML,\n"
+	       "                           fabric.topology/1, a captured tree\n"
 	       "  -h, --help               this\n"
 	       "  -V, --version            version\n\n"
 	       "Names for --config, with their defaults:\n");
@@ -49,7 +53,7 @@ static int parse(int argc, char **argv, struct config *config)
 {
 	int option;
 
-	while ((option = getopt_long(argc, argv, "hVr:s:a:c:", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "hVr:s:a:c:t:", options, NULL)) >= 0) {
 		switch (option) {
 		case ARG_HELP:
 			help();
@@ -68,6 +72,9 @@ static int parse(int argc, char **argv, struct config *config)
 			break;
 		case ARG_CONFIG:
 			config->file = optarg;
+			break;
+		case ARG_TOPOLOGY:
+			config->topology = optarg;
 			break;
 		default:
 			return -EINVAL; /* getopt has said it */

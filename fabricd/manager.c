@@ -21,6 +21,7 @@
 #include "notify.h"
 #include "peer.h"
 #include "removal.h"
+#include "topology_file.h"
 #include "topology_watch.h"
 #include "unbound.h"
 
@@ -145,6 +146,8 @@ int manager_new(const struct config *config, struct manager **ret)
 		r = add_watchdog(manager);
 	if (r >= 0)
 		r = journal_new(manager, &manager->journal);
+	if (r >= 0 && config->topology)
+		r = topology_file_read(config->topology, &manager->file);
 	if (r >= 0)
 		r = topology_watch_new(manager, &manager->watch);
 	/* Last: who connects is answered from the first moment on. */
@@ -211,6 +214,7 @@ struct manager *manager_free(struct manager *manager)
 	while (!TAILQ_EMPTY(&manager->unbound))
 		unbound_drop(manager, TAILQ_FIRST(&manager->unbound));
 	manager->watch = topology_watch_free(manager->watch);
+	manager->file = topology_unref(manager->file);
 	manager->journal = journal_free(manager->journal);
 	assert(TAILQ_EMPTY(&manager->users) && TAILQ_EMPTY(&manager->removals) && TAILQ_EMPTY(&manager->return_trips));
 	manager->on_terminate = event_drop(manager->on_terminate);

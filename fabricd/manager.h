@@ -17,6 +17,7 @@ struct listener;
 struct peer;
 struct removal;
 struct return_trip;
+struct topology;
 struct topology_watch;
 struct unbound;
 struct user;
@@ -26,6 +27,7 @@ struct manager {
 	struct event_base *base;
 	struct event *on_terminate, *on_interrupt, *on_hangup, *on_watchdog;
 	int sysfs_fd; /* O_PATH of the root of sysfs */
+	struct topology *file; /* of --topology; NULL: none */
 	struct topology_watch *watch;
 	struct journal *journal;
 	TAILQ_HEAD(, listener) listeners;

@@ -188,9 +188,12 @@ static int placing_start(struct call *call, const struct place_request *request,
 	struct place_failure failure = { 0 };
 	struct placement *placement;
 	struct placing *placing;
+	struct place_site *site;
 	int r;
 
-	r = place(topology, request, &placement, &failure);
+	r = topology_watch_site(call->manager->watch, &site);
+	if (r == 0)
+		r = place_at(site, request, &placement, &failure);
 	if (r == -ENODEV || r == -ENOSPC) {
 		reply_not_placed(call, topology, request, r, &failure);
 		r = 0;
@@ -227,7 +230,7 @@ fini_failure:
 static int handle_place(struct call *call)
 {
 	struct json_object *parameters = call->request.parameters, *exclude;
-	struct place_request request = { 0 };
+	struct place_request request = { .linked = PLACE_LINKED_PREFERRED };
 	const char **names = NULL;
 	int64_t count = 0, bytes = 0;
 	int r;

@@ -13,15 +13,18 @@
 #include "log.h"
 #include "manager.h"
 #include "peer.h"
+#include "place/site.h"
 #include "removal.h"
 #include "source/source.h"
 #include "sysfs.h"
 #include "topology_diff.h"
+#include "topology_file.h"
 #include "unbound.h"
 
 struct topology_watch {
 	struct manager *manager;
 	struct topology *topology;
+	struct place_site *site; /* of this or an earlier snapshot; NULL: not asked for yet */
 	struct wire_buffer *reply; /* NULL: not asked for yet */
 	int64_t read_ms; /* when the counters were read */
 	struct udev *udev;
@@ -83,13 +86,15 @@ int topology_watch_reread(struct topology_watch *watch)
 	struct topology *topology;
 	int r;
 
-	r = source_fabric_read(watch->manager->config.root, &topology);
+	r = source_read(watch->manager->config.root, &topology);
 	if (r < 0) {
 		log_error("cannot read the topology: %s", strerror(-r));
 		return r;
 	}
 	removal_notice_gone(watch->manager);
-	r = add_unbound(watch->manager, &topology);
+	r = topology_file_add(&topology, watch->manager->file);
+	if (r == 0)
+		r = add_unbound(watch->manager, &topology);
 	if (r < 0) {
 		log_error("cannot read the topology: %s", strerror(-r));
 		topology_unref(topology);
@@ -224,6 +229,19 @@ const struct topology *topology_watch_current(struct topology_watch *watch)
 	return watch->topology;
 }
 
+int topology_watch_site(struct topology_watch *watch, struct place_site **ret)
+{
+	int r = 0;
+
+	if (!watch->site)
+		r = place_site_new(watch->topology, &watch->site);
+	else if (place_site_topology(watch->site) != watch->topology)
+		r = place_site_update(watch->site, watch->topology);
+	if (r == 0)
+		*ret = watch->site;
+	return r;
+}
+
 struct wire_buffer *topology_watch_reply(struct topology_watch *watch)
 {
 	const struct wire_method *method = wire_method_find("org.drmfabric.Fabric.GetTopology", NULL);
@@ -345,6 +363,7 @@ struct topology_watch *topology_watch_free(struct topology_watch *watch)
 	udev_monitor_unref(watch->monitor);
 	udev_unref(watch->udev);
 	wire_buffer_unref(watch->reply);
+	place_site_free(watch->site);
 	topology_unref(watch->topology);
 	free(watch);
 	return NULL;

@@ -11,6 +11,8 @@
 
 #include "model/model.h"
 
+struct place_site;
+
 enum {
 	TOPOLOGY_WATCH_FRESH_MS = 20, /* how old counters may be in an answer */
 	TOPOLOGY_WATCH_COALESCE_MS = 20, /* uevents come in flocks */
@@ -32,6 +34,12 @@ void topology_watch_reread_soon(struct topology_watch *watch);
 
 /* Fresh as above; the watch's, valid until the event loop runs again. Never NULL. */
 const struct topology *topology_watch_current(struct topology_watch *watch);
+
+/*
+ * The same as placement sees it: graphs of the machine are made when they are first asked for, and again only when
+ * devices or links have changed. The watch's, of what topology_watch_current() said last. -E2BIG as place_site_new().
+ */
+int topology_watch_site(struct topology_watch *watch, struct place_site **ret);
 
 /* The same as the whole reply of GetTopology; put into words once a snapshot. NULL: out of memory. The watch's. */
 struct wire_buffer *topology_watch_reply(struct topology_watch *watch);

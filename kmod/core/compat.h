@@ -6,8 +6,8 @@
  * Up to 7.2 a drm_gpusvm belonged to one drm_device and each of its ranges had pages of its own,
  * which the core leaves alone. From 7.3 on pages are the driver's and name their device.
  *
- * Up to 7.2 anonymous pages of a mapping counted from its vm_pgoff; from 7.3 on they have a count of
- * their own, which for private mappings of files (and of /dev/zero) is another one.
+ * Up to 7.2 anonymous pages of a mapping counted from its vm_pgoff; from 7.3 on they have a count
+ * of their own, which for private mappings of files (and of /dev/zero) is another one.
  */
 #ifndef FABRIC_COMPAT_H
 #define FABRIC_COMPAT_H

@@ -5,10 +5,10 @@
  * It goes by page frames, not by processes, so it finds pages whatever has become of the process
  * that placed them. Where that process still has them, a whole piece goes at once by its address,
  * with one look at the page tables; by its reverse mapping goes what is left: moved, shared, or in
- * the hands of a child. It works in aligned windows of a PMD: a large folio never reaches across the
- * end of one. A large folio needs a large page of system memory, for the core mm does not split it
- * without a virtual address; if there is no large page, or some of it cannot be copied, the folio is
- * split where it is mapped, and the next round finds small pages.
+ * the hands of a child. It works in aligned windows of a PMD: a large folio never reaches across
+ * the end of one. A large folio needs a large page of system memory, for the core mm does not split
+ * it without a virtual address; if there is no large page, or some of it cannot be copied, the
+ * folio is split where it is mapped, and the next round finds small pages.
  *
  * While pages are unmapped, nothing but the mappings that they are to have again keeps the anon_vma
  * by which they are found, and the core mm takes no reference. So nothing moves without the

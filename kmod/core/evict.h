@@ -19,7 +19,7 @@ struct evict_window {
 	unsigned long n_pages;
 	struct drm_fabric_device *fdev;
 	unsigned int nr; /* the eviction that decided what follows */
-	bool patient; /* what finds a process busy with its mappings lives, also if it is abandoned */
+	bool patient; /* what finds a process busy with its mappings lives, abandoned or not */
 	bool bury; /* what cannot be copied dies */
 	bool abandoned; /* what finds no memory dies */
 	bool taken; /* only pages of handles that were taken back */

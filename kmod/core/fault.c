@@ -18,8 +18,8 @@
  * the preference, which makes the range anew, or a device or a link.
  *
  * A fault that finds the range's count of invalidations changed between its first look and its
- * commit starts again. So does one that has not seen all pages: what was under way at the first look
- * may be anything afterwards, and nothing invalidates when it arrives.
+ * commit starts again. So does one that has not seen all pages: what was under way at the first
+ * look may be anything afterwards, and nothing invalidates when it arrives.
  */
 #include <linux/cred.h>
 #include <linux/hmm.h>

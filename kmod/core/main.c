@@ -4,17 +4,18 @@
  *
  * DOC: Overview
  *
- * The core stands between GPU drivers and the kernel's drm_pagemap and drm_gpusvm. Drivers
- * register devices with regions (device.c, region.c); the core compares them pair by pair
- * (link.c, measure.c, group.c), gives regions struct pages when somebody first wants to place
- * memory there (pagemap.c), moves memory in (migrate.c, alloc.c, copy.c), lets the CPU and the
- * evictor move it out (migrate.c, evict.c), and mirrors address spaces for devices (vm.c, fault.c).
- * It knows whose each byte is (account.c, holders.c, user.c). Programs hold handles on regions
+ * The core stands between GPU drivers and the kernel's drm_pagemap and drm_gpusvm. Drivers register
+ * devices with regions (device.c, region.c); the core compares them pair by pair (link.c,
+ * measure.c, group.c), gives regions struct pages when somebody first wants to place memory there
+ * (pagemap.c), moves memory in (migrate.c, alloc.c, copy.c), lets the CPU and the evictor move it
+ * out (migrate.c, split.c, evict.c), and mirrors address spaces for devices (vm.c, fault.c). It
+ * knows whose each byte is (account.c, holders.c, user.c). Programs hold handles on regions
  * (handle.c, event.c), reserve bytes (reserve.c), and give handles to others until they take them
  * back (grant.c, recall.c). They say where ranges of their memory should live (prefer.c), which is
  * looked at when a device misses an address (place.c), and ask where it is (residency.c).
- * Administrators take devices away (admin.c, state.c), and so does the machine when it goes to sleep
- * (power.c); others vanish (lost.c). What is on the bus and has not joined is listed (unmanaged.c).
+ * Administrators take devices away (admin.c, state.c), and so does the machine when it goes to
+ * sleep (power.c); others vanish (lost.c). What is on the bus and has not joined is listed
+ * (unmanaged.c).
  *
  * DOC: Locking
  *

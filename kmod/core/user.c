@@ -5,8 +5,9 @@
  *
  * There is one entry for each uid that has handles or preferences. A handle holds the entry of
  * whoever opened it, also in other hands: who passes handles on answers for them, but for an
- * administrator who says for whom they are. An entry counts handles for as long as they take memory,
- * which may be after they were closed: pages placed through them, and preferences, keep them.
+ * administrator who says for whom they are. An entry counts handles for as long as they take
+ * memory, which may be after they were closed: pages placed through them, and preferences, keep
+ * them.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>

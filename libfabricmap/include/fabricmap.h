@@ -45,7 +45,8 @@ struct fabricmap_group;
  * @root: of a sysfs, or of a captured tree of one; NULL is "/sys"
  * @ret: holds one reference
  *
- * Without the kernel part there are 0 devices, fabricmap_source() is "partial", and a warning says what to do.
+ * Everything that the machine shows: the fabric, and where they know more the AMD compute driver, PCI and NUMA. Without
+ * the kernel part fabricmap_source() is "partial", all devices are unmanaged, and a warning says what to do.
  * Whatever is damaged in the tree is left out, with a warning.
  *
  * Return: 0, the negative errno of opening @root, -ENOMEM, -EMFILE.
@@ -59,6 +60,21 @@ int fabricmap_open(const char *root, struct fabricmap **ret);
  * Return: 0, -EPROTONOSUPPORT another schema, -EBADMSG not such a text, -E2BIG over a limit, -ENOMEM.
  */
 int fabricmap_open_json(const char *text, struct fabricmap **ret);
+
+/** fabricmap_open_json_explain() - the same; @ret_error as in fabricmap_open_path() */
+int fabricmap_open_json_explain(const char *text, struct fabricmap **ret, char **ret_error);
+
+/**
+ * fabricmap_open_path() - a topology from a file or a folder, of whatever kind it is
+ * @path: a file of "fabric.topology/1", or a folder: a captured tree of sysfs, or the "nodes" of the AMD compute driver
+ * @ret_error: on failure what is wrong, one line for a person, or NULL; the caller frees it with free(); may be NULL
+ *
+ * XML is not read here, so that nobody who loads this library loads a parser of it: fabricctl reads it.
+ *
+ * Return: 0, -EPROTONOSUPPORT nothing that is known, -EBADMSG a damaged file, -E2BIG over a limit, -EEXIST a tree in
+ * which two nodes stand for one device, -ENOMEM, errors of opening.
+ */
+int fabricmap_open_path(const char *path, struct fabricmap **ret, char **ret_error);
 
 struct fabricmap *fabricmap_ref(struct fabricmap *map);
 struct fabricmap *fabricmap_unref(struct fabricmap *map);
@@ -111,7 +127,7 @@ int64_t fabricmap_device_n_handles(const struct fabricmap_device *device);
 
 /**
  * fabricmap_device_is_managed() - 0: a GPU or accelerator that is not in the fabric: it has no driver, or one that does
- * not join. It has no regions and no links, and is never chosen.
+ * not join. It has no regions; links only if another source than the fabric knows them.
  */
 int fabricmap_device_is_managed(const struct fabricmap_device *device);
 
@@ -219,16 +235,61 @@ size_t fabricmap_group_n_members(const struct fabricmap_group *group);
 /** fabricmap_group_member() - index of a device; (size_t)-1 if @index is out of range */
 size_t fabricmap_group_member(const struct fabricmap_group *group, size_t index);
 
+/* Of more devices there is no matrix. */
+#define FABRICMAP_MATRIX_MAX 1024
+
 /**
  * fabricmap_bandwidth() - pair bandwidth matrix
  * @ret: n*n row-major values in MB/s; symmetric; the diagonal is 0; owned by @map
  *
  * Pair bandwidth by rule version 1: the least of read and write of both directions. FABRICMAP_UNKNOWN where the rule
- * has to guess; placement goes by its guess then.
+ * has to guess; placement goes by its guess then. It is made when it is first asked for.
  *
- * Return: n, the number of devices.
+ * Return: n, the number of devices; 0, and NULL in @ret, if there are more than FABRICMAP_MATRIX_MAX or memory is short:
+ * then ask for pairs.
  */
 size_t fabricmap_bandwidth(const struct fabricmap *map, const int64_t **ret);
+
+/**
+ * fabricmap_pair() - pair bandwidth, for any number of devices
+ * @a, @b: indices of devices
+ * @ret_linked: each reaches the other's memory in place
+ * @ret_assumed: a figure had to be guessed
+ * @ret_kind: "direct", "switch", "pci", "unknown", NULL of a device with itself; static
+ * @ret_source: who says so: "fabric", "kfd", "nccl" and so on, or NULL; static
+ *
+ * Pair bandwidth by rule version 1. What is not wanted may be NULL.
+ *
+ * Return: MB/s, also where it is a guess; FABRICMAP_UNKNOWN if an index is out of range.
+ */
+int64_t fabricmap_pair(const struct fabricmap *map, size_t a, size_t b, int *ret_linked, int *ret_assumed,
+		       const char **ret_kind, const char **ret_source);
+
+/* Memories that are no regions: NUMA nodes, and what a vendor's driver says of its devices. */
+size_t fabricmap_n_memories(const struct fabricmap *map);
+
+/**
+ * fabricmap_memory() - one of them
+ * @ret_kind: "dram", "hbm", "cxl", "nvm", or NULL; static
+ * @ret_size_bytes, @ret_bandwidth_mbps: or FABRICMAP_UNKNOWN; the bandwidth is that of its banks
+ *
+ * Return: 0, -ENOENT @index is out of range.
+ */
+int fabricmap_memory(const struct fabricmap *map, size_t index, const char **ret_name, const char **ret_kind,
+		     int64_t *ret_size_bytes, int64_t *ret_bandwidth_mbps);
+
+/* How initiators (NUMA nodes, devices) reach these memories, by memory. */
+size_t fabricmap_n_accesses(const struct fabricmap *map);
+
+/**
+ * fabricmap_access() - one of them
+ * @ret_class: as the kernel's access classes: 0 the best initiator, 1 the best CPU; or FABRICMAP_UNKNOWN
+ * @ret_figures: read and write bandwidth in MB/s, read and write latency in ns; each may be FABRICMAP_UNKNOWN
+ *
+ * Return: 0, -ENOENT @index is out of range.
+ */
+int fabricmap_access(const struct fabricmap *map, size_t index, const char **ret_memory, const char **ret_initiator,
+		     int64_t *ret_class, int64_t ret_figures[4]);
 
 /* ---- placement ---- */
 
@@ -243,9 +304,9 @@ struct fabricmap_placement;
  * @ret_reason: why not, one line for a person, the caller frees it with free(); set to NULL on success and if there is
  * nothing to say; may be NULL
  *
- * Devices that are linked go first, then the largest least pair bandwidth, then the largest sum, then the lowest
- * names. Up to 16 candidates that is exact; among more a greedy choice, which may miss the best:
- * fabricmap_placement_is_exact() tells. Nothing is reserved.
+ * A set of devices that all reach each other in place, if there is one; of those, or else of all sets, the one with the
+ * largest least pair bandwidth, then the largest sum; ties as fabricmap_placement_tie_rule() says. Nothing is reserved.
+ * Who asks often makes a pool (below), which keeps what it has found out about the machine.
  *
  * Return: 0, -EINVAL @count is 0, -ENODEV an excluded name is no device, -ENOSPC not enough devices, -ENOMEM.
  */
@@ -261,11 +322,50 @@ int64_t fabricmap_placement_generation(const struct fabricmap_placement *placeme
 /** fabricmap_placement_is_linked() - 1: all chosen devices reach each other's memory in place */
 int fabricmap_placement_is_linked(const struct fabricmap_placement *placement);
 
-/** fabricmap_placement_is_exact() - 1: no better choice exists; 0: a greedy choice, there may be a better one */
+/** fabricmap_placement_is_exact() - 1: it is proved that no better choice exists; 0: there may be one */
 int fabricmap_placement_is_exact(const struct fabricmap_placement *placement);
 
 /** fabricmap_placement_bottleneck_mbps() - the least pair bandwidth; FABRICMAP_UNKNOWN also for one device */
 int64_t fabricmap_placement_bottleneck_mbps(const struct fabricmap_placement *placement);
+
+/**
+ * fabricmap_placement_value() - what the set is worth
+ * @ret_least_mbps: the least pair bandwidth, assumed or not; 0 for one device
+ * @ret_sum_mbps: of all its pairs
+ *
+ * Both, and all that follows down to fabricmap_placement_assumed(), are unknown of a placement that the daemon made:
+ * FABRICMAP_UNKNOWN, NULL or 0.
+ */
+void fabricmap_placement_value(const struct fabricmap_placement *placement, int64_t *ret_least_mbps,
+			       int64_t *ret_sum_mbps);
+
+/**
+ * fabricmap_placement_bound() - no set is worth more
+ *
+ * As fabricmap_placement_value(); FABRICMAP_UNKNOWN for what is no part of the objective. Of "bottleneck-then-sum" it is
+ * the pair of both, compared in that order.
+ */
+void fabricmap_placement_bound(const struct fabricmap_placement *placement, int64_t *ret_least_mbps,
+			       int64_t *ret_sum_mbps);
+
+/** fabricmap_placement_objective() - as fabricmap_request_set_objective(); static */
+const char *fabricmap_placement_objective(const struct fabricmap_placement *placement);
+
+/**
+ * fabricmap_placement_tie_rule() - how one of several sets of the same value was chosen; static
+ *
+ * "remainder-cut-names" (up to 16 candidates): the one that leaves the best set of its size to others, then the one with
+ * the least bandwidth to the devices that remain, then the lowest names. "cut-names" (up to 24): without the first.
+ * "best-fit": in each part of the machine from where the fewest devices are free. "first": nothing of that.
+ */
+const char *fabricmap_placement_tie_rule(const struct fabricmap_placement *placement);
+
+/** fabricmap_placement_n_assumed() - pairs of the set whose bandwidth had to be guessed */
+size_t fabricmap_placement_n_assumed(const struct fabricmap_placement *placement);
+
+/** fabricmap_placement_assumed() - one of them, by names; -ENOENT: no more are listed (64 at most) */
+int fabricmap_placement_assumed(const struct fabricmap_placement *placement, size_t index, const char **ret_a,
+				const char **ret_b);
 
 /* The chosen devices, in the order of their names; NULL, FABRICMAP_UNKNOWN or -EBADF if @index is out of range. */
 const char *fabricmap_placement_device(const struct fabricmap_placement *placement, size_t index);
@@ -273,11 +373,223 @@ const char *fabricmap_placement_region(const struct fabricmap_placement *placeme
 const char *fabricmap_placement_reason(const struct fabricmap_placement *placement, size_t index);
 int64_t fabricmap_placement_free_bytes(const struct fabricmap_placement *placement, size_t index);
 
+/** fabricmap_placement_nic() - the network card that is nearest to it, by name; or NULL; unknown as above */
+const char *fabricmap_placement_nic(const struct fabricmap_placement *placement, size_t index);
+
 /** fabricmap_placement_devmem_id() - number of the handle that came with it, or FABRICMAP_UNKNOWN */
 int64_t fabricmap_placement_devmem_id(const struct fabricmap_placement *placement, size_t index);
 
 /** fabricmap_placement_take_fd() - the devmem fd, from now on the caller's; -EBADF none came, or it was taken */
 int fabricmap_placement_take_fd(struct fabricmap_placement *placement, size_t index);
+
+/*
+ * A request: how many devices, and what they have to be. What is not set is not asked for. Names are looked up when a
+ * pool is asked.
+ */
+struct fabricmap_request;
+
+/** fabricmap_request_new() - the caller frees it with fabricmap_request_free(). 0, -ENOMEM */
+int fabricmap_request_new(uint64_t count, struct fabricmap_request **ret);
+struct fabricmap_request *fabricmap_request_free(struct fabricmap_request *request);
+
+/** fabricmap_request_set_bytes() - free in one region of each */
+void fabricmap_request_set_bytes(struct fabricmap_request *request, uint64_t bytes);
+
+/**
+ * fabricmap_request_set_objective() - what the best set is
+ * @objective: "bottleneck-then-sum" (the least pair bandwidth, then their sum; if nothing is set), "sum", "bottleneck"
+ *
+ * Return: 0, -EINVAL something else.
+ */
+int fabricmap_request_set_objective(struct fabricmap_request *request, const char *objective);
+
+#define FABRICMAP_LINKED_ANY 0 /* bandwidth decides; if nothing is set */
+#define FABRICMAP_LINKED_PREFERRED 1 /* a set in which all reach each other in place, if there is one */
+#define FABRICMAP_LINKED_REQUIRED 2 /* only such a set */
+
+/** fabricmap_request_set_linked() - 0, -EINVAL none of FABRICMAP_LINKED_... */
+int fabricmap_request_set_linked(struct fabricmap_request *request, int linked);
+
+/** fabricmap_request_set_link_type() - such a link between any two: as fabricmap_link_type(). 0, -EINVAL */
+int fabricmap_request_set_link_type(struct fabricmap_request *request, const char *link_type);
+
+/** fabricmap_request_set_least_mbps() - the least bandwidth of any pair. 0, -EINVAL negative */
+int fabricmap_request_set_least_mbps(struct fabricmap_request *request, int64_t least_mbps);
+
+/** fabricmap_request_set_same_package() - 1: partitions of one device only */
+void fabricmap_request_set_same_package(struct fabricmap_request *request, int same_package);
+
+/** fabricmap_request_set_numa_node() - all at that node */
+void fabricmap_request_set_numa_node(struct fabricmap_request *request, int64_t numa_node);
+
+/** fabricmap_request_set_group() - all in that group, by its id. 0, -ENOMEM */
+int fabricmap_request_set_group(struct fabricmap_request *request, const char *group);
+
+/** fabricmap_request_set_nic() - for each no other network card is nearer than that one, by its name. 0, -ENOMEM */
+int fabricmap_request_set_nic(struct fabricmap_request *request, const char *nic);
+
+/**
+ * fabricmap_request_set_any_device() - 1: also devices that are not in the fabric or have no memory that is known
+ *
+ * For machines that are only looked at: files, captured trees, other drivers.
+ */
+void fabricmap_request_set_any_device(struct fabricmap_request *request, int any_device);
+
+/* A device by name that has to be in the set, that may not be, or that is not free. 0, -ENOMEM. */
+int fabricmap_request_add_required(struct fabricmap_request *request, const char *device);
+int fabricmap_request_add_excluded(struct fabricmap_request *request, const char *device);
+int fabricmap_request_add_busy(struct fabricmap_request *request, const char *device);
+
+/*
+ * A pool: a machine and which of its devices are taken. What placement has to know of a machine is found out once;
+ * taking and giving back devices, and new snapshots in which no device and no link is new, cost nothing like it.
+ */
+struct fabricmap_pool;
+
+/** fabricmap_pool_new() - all devices are free. Holds a reference to @map. 0, -E2BIG too irregular for its size, -ENOMEM */
+int fabricmap_pool_new(struct fabricmap *map, struct fabricmap_pool **ret);
+struct fabricmap_pool *fabricmap_pool_free(struct fabricmap_pool *pool);
+
+/** fabricmap_pool_update() - another snapshot of the machine; devices that are taken stay so, by name. As _new() */
+int fabricmap_pool_update(struct fabricmap_pool *pool, struct fabricmap *map);
+
+/** fabricmap_pool_take() - devices are not free from now on. 0; -EBUSY one is not free, -ENODEV; then nothing changes */
+int fabricmap_pool_take(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices);
+
+/** fabricmap_pool_give() - and again free. 0; -EALREADY one is free, -ENODEV; then nothing changes */
+int fabricmap_pool_give(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices);
+
+/**
+ * fabricmap_pool_place() - the best set for a request
+ * @ret: the caller frees it with fabricmap_placement_free()
+ * @ret_reason: as fabricmap_place()
+ *
+ * Takes nothing. Up to 24 candidates, and among any number where the machine is made of symmetric parts, trees and small
+ * irregular parts, no better set exists; elsewhere fabricmap_placement_bound() says how much better one could be.
+ *
+ * Return: 0; -EINVAL a count of 0, fewer than are required, or one required twice or not free; -ENODEV a device, group or
+ * network card is not there; -ENOSPC there is no such set; -ENOMEM.
+ */
+int fabricmap_pool_place(struct fabricmap_pool *pool, const struct fabricmap_request *request,
+			 struct fabricmap_placement **ret, char **ret_reason);
+
+/** fabricmap_pool_refusal_is_proved() - 1: the last _place() that found no set was sure that there is none */
+int fabricmap_pool_refusal_is_proved(const struct fabricmap_pool *pool);
+
+/* ---- what if ---- */
+
+/*
+ * Sets of devices, by names in order. Of the free devices of a pool that are online; with @linked only those pairs count
+ * that reach each other in place, and always only those of at least @least_mbps.
+ */
+struct fabricmap_sets;
+
+/** fabricmap_pool_components() - free devices that links connect, directly or through each other; the largest first */
+int fabricmap_pool_components(struct fabricmap_pool *pool, int64_t least_mbps, struct fabricmap_sets **ret);
+
+/**
+ * fabricmap_pool_cliques() - free sets in which every pair counts, and to which no device can be added; the largest first
+ * @max: sets, up to 4096; fabricmap_sets_is_complete() tells whether that was all
+ *
+ * Return: 0, -E2BIG more than 2048 devices are free, -ENOMEM.
+ */
+int fabricmap_pool_cliques(struct fabricmap_pool *pool, int linked, int64_t least_mbps, size_t max,
+			   struct fabricmap_sets **ret);
+
+size_t fabricmap_sets_n(const struct fabricmap_sets *sets);
+int fabricmap_sets_is_complete(const struct fabricmap_sets *sets);
+
+/** fabricmap_sets_size() - devices of a set; 0 if @index is out of range */
+size_t fabricmap_sets_size(const struct fabricmap_sets *sets, size_t index);
+
+/** fabricmap_sets_device() - NULL if one of both is out of range */
+const char *fabricmap_sets_device(const struct fabricmap_sets *sets, size_t index, size_t device);
+struct fabricmap_sets *fabricmap_sets_free(struct fabricmap_sets *sets);
+
+struct fabricmap_fragmentation {
+	uint64_t n_free;
+	uint64_t largest; /* devices of the largest set in which every pair counts */
+	uint64_t permille; /* of the free devices that are not in it */
+	uint64_t n_sets[16]; /* sets of 1, 2, 4, ... devices that can be had one after the other */
+	uint64_t n_sizes; /* entries of it */
+	uint64_t reserved[4];
+};
+
+/** fabricmap_pool_fragmentation() - how well the free devices can be used. 0, -ENOMEM */
+int fabricmap_pool_fragmentation(struct fabricmap_pool *pool, int linked, int64_t least_mbps,
+				 struct fabricmap_fragmentation *ret);
+
+/* The best set of so many free devices, before and after. */
+struct fabricmap_change {
+	uint64_t count;
+	int64_t least_before_mbps, least_after_mbps; /* the least pair; FABRICMAP_UNKNOWN where there is no set */
+	int64_t sum_before_mbps, sum_after_mbps;
+	uint64_t reserved[3];
+};
+
+/**
+ * fabricmap_pool_removal() - what is left if devices go
+ * @devices: names
+ * @objective: as fabricmap_request_set_objective()
+ * @ret: for sets of 1, 2, 4, ... devices
+ * @size: entries of @ret
+ *
+ * For a lease that holds one of them: give its devices back to a pool of its own, and ask for the rest of them and as
+ * many others (fabricmap_request_add_required(), _add_excluded()).
+ *
+ * Return: how many entries were written; -ENODEV a name is none, -EINVAL no such objective, -ENOMEM.
+ */
+int fabricmap_pool_removal(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
+			   const char *objective, struct fabricmap_change *ret, size_t size);
+
+/* ---- which memory ---- */
+
+struct fabricmap_locations;
+
+/* Who uses a range: a device or a NUMA node's CPUs by name, and how much of all use that is; only ratios count. */
+struct fabricmap_accessor {
+	const char *name;
+	int64_t read_weight, write_weight; /* 0 .. 1000000 */
+};
+
+/**
+ * fabricmap_place_memory() - where a range of memory should live
+ * @bytes: of the range
+ * @objective: "bandwidth" (the least time for all that is read and written) or "latency"
+ * @exclude: devices and NUMA nodes that may not be chosen; NULL if @n_exclude is 0
+ * @ret: up to 8 locations, the best first: what a list of preferred places takes; the caller frees it
+ * @ret_reason: as fabricmap_place()
+ *
+ * Locations are regions that all who use the range reach in place, and NUMA nodes; those with room for all of it first,
+ * then those with some. What is not known is assumed, and said: fabricmap_locations_is_assumed().
+ *
+ * Return: 0; -EINVAL nobody uses it, a weight is out of range, no such objective; -ENODEV an accessor is not there;
+ * -ENOSPC nothing is in reach of all and has room; -ENOMEM.
+ */
+int fabricmap_place_memory(const struct fabricmap *map, uint64_t bytes, const char *objective,
+			   const struct fabricmap_accessor *accessors, size_t n_accessors, const char *const *exclude,
+			   size_t n_exclude, struct fabricmap_locations **ret, char **ret_reason);
+
+struct fabricmap_locations *fabricmap_locations_free(struct fabricmap_locations *locations);
+size_t fabricmap_locations_n(const struct fabricmap_locations *locations);
+
+/* Of one of them; NULL, 0 or FABRICMAP_UNKNOWN if @index is out of range. */
+
+/** fabricmap_locations_device() - whose region; NULL: system memory, fabricmap_locations_node() */
+const char *fabricmap_locations_device(const struct fabricmap_locations *locations, size_t index);
+
+/** fabricmap_locations_region() - such as "vram0"; NULL: system memory */
+const char *fabricmap_locations_region(const struct fabricmap_locations *locations, size_t index);
+
+/** fabricmap_locations_node() - such as "node0"; NULL: a region */
+const char *fabricmap_locations_node(const struct fabricmap_locations *locations, size_t index);
+int64_t fabricmap_locations_free_bytes(const struct fabricmap_locations *locations, size_t index);
+
+/** fabricmap_locations_fits() - 1: it has room for all of the range, as far as is known */
+int fabricmap_locations_fits(const struct fabricmap_locations *locations, size_t index);
+
+/** fabricmap_locations_is_assumed() - 1: a figure that put it into its place is not known */
+int fabricmap_locations_is_assumed(const struct fabricmap_locations *locations, size_t index);
 
 /* ---- devmem fds ---- */
 

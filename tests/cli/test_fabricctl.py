@@ -142,7 +142,7 @@ def topo_json_fits_its_schema(root):
     document = json.loads(done.stdout)
     schema = json.loads((SOURCE_ROOT / "uapi/fabric-topology.schema.json").read_text(encoding="utf-8"))
     validate(document, schema)
-    assert list(document) == ["schema", "generation", "source", "devices", "links", "groups", "warnings"]
+    assert list(document) == list(schema["properties"])
     assert document["generation"] == 9 and len(document["links"]) == 12
     # The schema's required keys are what is written, everywhere.
     for kind in ("devices", "links", "groups"):
@@ -154,6 +154,64 @@ def topo_bandwidth(root):
     done = run("topo", "--bandwidth", "--root", root)
     expect(done, 0)
     assert "0000:40:00.0  X      12500  -      -" in done.stdout, done.stdout
+
+
+NCCL = """\
+<system version="2">
+  <cpu numaid="0" vendor="AuthenticAMD" familyid="175" modelid="1">
+    <pci busid="0000:03:00.0" class="0x038000" link_speed="16.0 GT/s PCIe" link_width="16">
+      <gpu sm="104" gcn="910"><xgmi target="0000:26:00.0" count="4" tclass="0x038000"/></gpu>
+    </pci>
+    <pci busid="0000:26:00.0" class="0x038000" link_speed="16.0 GT/s PCIe" link_width="16">
+      <gpu sm="104" gcn="910"><xgmi target="0000:03:00.0" tclass="0x038000"/></gpu>
+    </pci>
+    <pci busid="0000:43:00.0" class="0x038000" link_speed="8.0 GT/s PCIe" link_width="8">
+      <gpu sm="104" gcn="910"><xgmi target="0000:99:00.0" count="4"/></gpu>
+    </pci>
+  </cpu>
+</system>
+"""
+
+PAIRS = """\
+MB/s          0000:03:00.0  0000:26:00.0  0000:43:00.0  NUMA
+0000:03:00.0  X             36000?        6000          0
+0000:26:00.0  36000?        X             6000          0
+0000:43:00.0  6000          6000          X             0
+
+Pairs of 3 devices, by rule version 1 of pair bandwidth:
+MB/s    PAIRS  BY      SOURCE
+36000?  1      direct  nccl
+6000    2      pci     nccl
+"""
+
+
+def topo_of_a_file(root):
+    with tempfile.TemporaryDirectory() as folder:
+        xml, saved = pathlib.Path(folder, "topo.xml"), pathlib.Path(folder, "saved.json")
+        xml.write_text(NCCL, encoding="utf-8")
+        done = run("topo", "--topology", xml)
+        if "built without expat" in done.stderr:
+            print("# built without expat: XML is not tried")
+        else:
+            expect(done, 0, stderr="warning: dangling target: 0000:43:00.0 -> 0000:99:00.0")
+            assert done.stdout.startswith(PAIRS), done.stdout
+            # What it says as JSON fits the schema, and says the same when it is read again.
+            saved.write_text(run("topo", "--topology", xml, "--json").stdout, encoding="utf-8")
+            schema = json.loads((SOURCE_ROOT / "uapi/fabric-topology.schema.json").read_text(encoding="utf-8"))
+            validate(json.loads(saved.read_text(encoding="utf-8")), schema)
+            again = run("topo", "--topology", saved)
+            assert again.stdout == done.stdout and again.stderr == done.stderr, again.stdout
+        # A captured tree of sysfs, and the very file that --json writes of it.
+        done = run("topo", "--topology", root)
+        expect(done, 0)
+        saved.write_text(run("topo", "--json", "--root", root).stdout, encoding="utf-8")
+        assert run("topo", "--topology", saved).stdout == done.stdout
+        xml.write_text(NCCL[:-20], encoding="utf-8")
+        done = run("topo", "--topology", xml)
+        expect(done, 1, stdout="")
+        assert f"fabricctl: topo: {xml}: XML: " in done.stderr, done.stderr
+        expect(run("topo", "--topology", folder + "/none"), 1, stdout="", stderr="none: No such file or directory")
+        expect(run("topo", "--topology", xml, "--root", root), 2, stdout="", stderr="one of them")
 
 
 def topo_without_the_kernel_part(_):
@@ -310,6 +368,56 @@ def interrupt_ends_the_watching_of_a_silent_daemon(_):
                 assert program.returncode == 1 and "interrupted while" in words, (program.returncode, words)
 
 
+def place_on_a_file(root):
+    """The set, its value and bound, and the refusals, of a machine that is a file: XGMI joins 3, 26; 43 has PCI only."""
+    a, b, c = "0000:03:00.0", "0000:26:00.0", "0000:43:00.0"
+    links = [{"accessor": x, "owner": y, "link_type": "xgmi", "up": True, "why_not": None, "read_bandwidth_mbps": 36000,
+              "write_bandwidth_mbps": 36000, "read_latency_ns": None, "write_latency_ns": None, "hops": None,
+              "provenance": None, "measured_at_s": None} for x, y in ((a, b), (b, a))]
+    devices = [{"name": x, "driver": None, "state": "unmanaged", "incarnation": None, "numa_node": 0,
+                "render_node": None, "n_handles": None, "regions": []} for x in (a, b, c)]
+    text = json.dumps({"schema": "fabric.topology/1", "generation": 0, "source": "partial", "devices": devices,
+                       "links": links, "groups": [], "warnings": []})
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "topology.json")
+        path.write_text(text, encoding="utf-8")
+
+        def place(*words):
+            done = run("place", "--topology", path, "--json", *words)
+            return done, json.loads(done.stdout)
+
+        done, answer = place("--count", "2")
+        expect(done, 0)
+        assert answer["found"] is True and answer["set"] == [a, b], answer
+        assert answer["value"] == {"bottleneck_mbps": 36000, "sum_mbps": 36000} == answer["bound"], answer
+        assert answer["proved"] is True and answer["tie_rule"] == "remainder-cut-names", answer
+        assert answer["objective"] == "bottleneck-then-sum" and answer["assumed_pairs"] == [], answer
+        assert answer["reason"] is None and answer["placements"][0]["region"] is None, answer
+        keys = set(answer) - {"generation", "linked", "bottleneck_mbps", "exact"}
+        done, answer = place("--count", "2", "--busy", a, "--objective", "sum")
+        assert answer["set"] == [b, c] and answer["value"]["sum_mbps"] == 12000, answer
+        assert answer["bound"] == {"bottleneck_mbps": None, "sum_mbps": 12000}, answer
+        assert answer["assumed_pairs"] == [[b, c]] and answer["n_assumed_pairs"] == 1, answer
+        assert place("3", "--require", c)[1]["set"] == [a, b, c]
+        assert place("2", "--linked=prefer", "--exclude", b)[1]["set"] == [a, c]
+        assert run("place", "--topology", path, "2").stdout.endswith("All linked, bottleneck 36000 MB/s\n")
+        # Refusals are JSON with the same keys, and words.
+        done, answer = place("--count", "3", "--link-type", "xgmi")
+        expect(done, 1, stderr="place: 3 devices: 3 devices free, but no 3 that xgmi links join")
+        assert answer["found"] is False and answer["set"] == [] and set(answer) == keys, answer
+        assert answer["proved"] is True, answer
+        assert answer["reason"].endswith(f"largest such set: {a}, {b}"), answer
+        done, answer = place("--count", "2", "--busy", f"{a},{b}")
+        assert answer["reason"] == (f"1 device free, 2 asked: {a} (busy), {b} (busy); "
+                                    f"largest linked free set: {c}"), answer
+        expect(run("place", "--topology", path, "--count", "1", "--busy", "x"), 1, stdout="",
+               stderr="no such device: x")
+        for words in (["--count", "0"], ["--count", "1", "2"], [], ["1", "--objective", "most"],
+                      ["1", "--linked=no"], ["1", "--link-type", "rope"], ["1", "--min-mbps", "-1"],
+                      ["1", "--numa-node", "x"]):
+            expect(run("place", "--topology", path, *words), 2, stdout="")
+
+
 def place_by_a_daemon_tells_whether_it_is_exact(_):
     chosen = [{"device": name(i), "region": "vram0", "free_bytes": 9, "reason": "why"} for i in range(2)]
     for exact in (True, False):
@@ -369,10 +477,11 @@ def manual_has_every_verb_and_option(_):
 
 def main():
     tests = [help_and_version_are_no_failure, wrong_usage_is_2, topo_prints_a_matrix, topo_json_fits_its_schema,
-             topo_bandwidth, topo_without_the_kernel_part, devices_are_listed, holders_of_this_machine,
+             topo_bandwidth, topo_of_a_file, topo_without_the_kernel_part, devices_are_listed,
+             holders_of_this_machine,
              unmanaged_are_listed_apart, measured_figures_are_told, unknown_counts_are_told,
              interrupt_ends_the_watching_of_a_silent_daemon,
-             place_by_a_daemon_tells_whether_it_is_exact, socket_that_is_none_is_an_error,
+             place_on_a_file, place_by_a_daemon_tells_whether_it_is_exact, socket_that_is_none_is_an_error,
              place_without_a_daemon_says_so, no_daemon_no_kernel_is_a_clean_failure, closed_stdout_is_a_failure,
              manual_has_every_verb_and_option]
     failed = 0

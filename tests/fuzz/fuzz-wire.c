@@ -3,7 +3,7 @@
  * The way of a request through the wire: framing over a real socket in pieces that the input chooses, JSON, tables,
  * introspection; and of a reply at a client.
  *
- * With -fsanitize=fuzzer it is a fuzzer; with main() below it runs the files that it is given (FUZZ_MAIN).
+ * With -fsanitize=fuzzer it is a fuzzer; with fuzz-main.c it runs the files that it is given.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -13,9 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "wire/service.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct wire_interface *const interfaces[] = {
 	&wire_interface_org_drmfabric_fabric,
@@ -116,37 +115,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	return 0;
 }
-
-#ifdef FUZZ_MAIN
-int main(int argc, char **argv)
-{
-	static uint8_t data[65536];
-
-	printf("1..%d\n", argc - 1);
-	for (int i = 1; i < argc; i++) {
-		FILE *file = fopen(argv[i], "rbe");
-		size_t n;
-
-		if (!file) {
-			printf("not ok %d %s\n", i, argv[i]);
-			return EXIT_FAILURE;
-		}
-		n = fread(data, 1, sizeof(data), file);
-		fclose(file);
-		/* As it is, and cut off and changed at each of its first bytes. */
-		LLVMFuzzerTestOneInput(data, n);
-		for (size_t j = 1; j < n && j < 512; j++) {
-			uint8_t byte = data[j];
-
-			LLVMFuzzerTestOneInput(data, j);
-			for (int bit = 0; bit < 8; bit++) {
-				data[j] = (uint8_t)(byte ^ 1 << bit);
-				LLVMFuzzerTestOneInput(data, n);
-			}
-			data[j] = byte;
-		}
-		printf("ok %d %s\n", i, strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i]);
-	}
-	return EXIT_SUCCESS;
-}
-#endif

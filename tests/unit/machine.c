@@ -5,15 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-int machine_run_suite(const char *name, const TTest *const *tests, size_t n_tests)
+int machine_run_tcase(const char *name, TCase *tcase)
 {
 	Suite *suite = suite_create(name);
-	TCase *tcase = tcase_create(name);
 	SRunner *runner;
 	int n_failed;
 
-	for (size_t i = 0; i < n_tests; i++)
-		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_set_tap(runner, "-");
@@ -21,6 +18,39 @@ int machine_run_suite(const char *name, const TTest *const *tests, size_t n_test
 	n_failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int machine_run_suite(const char *name, const TTest *const *tests, size_t n_tests)
+{
+	TCase *tcase = tcase_create(name);
+
+	for (size_t i = 0; i < n_tests; i++)
+		tcase_add_test(tcase, tests[i]);
+	return machine_run_tcase(name, tcase);
+}
+
+void machine_check_pair(const struct topology *topology, const char *what, const struct topology_pair *expected)
+{
+	for (size_t a = 0; a < 2; a++) {
+		struct topology_pair pair = topology_pair(topology, a, 1 - a);
+
+		ck_assert_msg(pair.bandwidth_mbps == expected->bandwidth_mbps, "%s: %lld, not %lld", what,
+			      (long long)pair.bandwidth_mbps, (long long)expected->bandwidth_mbps);
+		ck_assert_msg(pair.assumed == expected->assumed, "%s: assumed %d", what, pair.assumed);
+		ck_assert_msg(pair.linked == expected->linked, "%s: linked %d", what, pair.linked);
+		ck_assert_msg(pair.kind == expected->kind, "%s: kind %d", what, pair.kind);
+		if (expected->origin)
+			ck_assert_msg(pair.origin == expected->origin, "%s: origin %d", what, pair.origin);
+	}
+}
+
+void machine_check_warnings(const struct topology *topology, const char *what, const char *warning)
+{
+	if (warning)
+		ck_assert_msg(machine_has_warning(topology, warning), "%s: no \"%s\" but \"%s\"", what, warning,
+			      topology->n_warnings ? topology->warnings[0] : "");
+	else
+		ck_assert_msg(topology->n_warnings == 0, "%s: %s", what, topology->warnings[0]);
 }
 
 struct topology_builder *machine_new(void)

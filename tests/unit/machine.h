@@ -10,6 +10,15 @@
 /* A suite of one case, run as TAP. Return: exit code. */
 int machine_run_suite(const char *name, const TTest *const *tests, size_t n_tests);
 
+/* The same of a case with loops. */
+int machine_run_tcase(const char *name, TCase *tcase);
+
+/* The pair of the first two devices, both ways round; the origin if @expected has one. @what says what was tried. */
+void machine_check_pair(const struct topology *topology, const char *what, const struct topology_pair *expected);
+
+/* There is a warning with that beginning; if it is NULL, there is none at all. */
+void machine_check_warnings(const struct topology *topology, const char *what, const char *warning);
+
 /* A builder of a topology whose source is the kernel. */
 struct topology_builder *machine_new(void);
 

@@ -18,7 +18,7 @@ static const char *name_of(unsigned int i)
 
 static struct placement *place_ok(const struct topology *topology, uint64_t count, uint64_t bytes)
 {
-	const struct place_request request = { .count = count, .bytes = bytes };
+	const struct place_request request = { .count = count, .bytes = bytes, .linked = PLACE_LINKED_PREFERRED };
 	struct placement *placement;
 
 	ck_assert_int_eq(place(topology, &request, &placement, NULL), 0);
@@ -80,7 +80,8 @@ START_TEST(refusal_says_why_of_each)
 	ck_assert_ptr_null(placement);
 	ck_assert_uint_eq(failure.n_available, 2);
 	ck_assert_str_eq(failure.reason, "2 devices have 600 bytes free, 3 asked: 0000:41:00.0 (draining), "
-					 "0000:42:00.0 (599 free), 0000:43:00.0 (excluded)");
+					 "0000:42:00.0 (599 free), 0000:43:00.0 (excluded); "
+					 "largest linked free set: 0000:40:00.0");
 	place_failure_fini(&failure);
 	topology_unref(topology);
 }
@@ -157,53 +158,27 @@ static struct topology *random_build(const struct random_machine *machine, unsig
 	return machine_finish(builder);
 }
 
-/* Another way to the best set: all bit masks, every value from scratch. */
-static unsigned int brute_force(const struct random_machine *machine, unsigned int count)
+/* What a set is worth: the least pair, then the sum. */
+static int64_t worth(const struct random_machine *machine, unsigned int mask)
 {
-	int64_t best[3] = { -1, -1, -1 };
-	unsigned int best_mask = 0;
+	int64_t bottleneck = 10000000, sum = 0;
 
-	for (unsigned int mask = 0; mask < 1U << machine->n; mask++) {
-		int64_t value[3] = { 0, INT64_MAX, 0 };
-		bool usable = (unsigned int)__builtin_popcount(mask) == count, better = false;
+	for (unsigned int i = 0; i < machine->n; i++) {
+		for (unsigned int j = 0; j < i; j++) {
+			int64_t mbps = machine->mbps[i][j] ?: 12000;
 
-		for (unsigned int i = 0; i < machine->n; i++) {
-			if (!(mask >> i & 1))
+			if (!(mask >> i & 1) || !(mask >> j & 1))
 				continue;
-			usable &= machine->online[i];
-			for (unsigned int j = 0; j < i; j++) {
-				int64_t mbps = machine->mbps[i][j] ?: 12000;
-
-				if (!(mask >> j & 1))
-					continue;
-				value[0] += machine->mbps[i][j] != 0;
-				value[1] = mbps < value[1] ? mbps : value[1];
-				value[2] += mbps;
-			}
-		}
-		if (!usable)
-			continue;
-		for (unsigned int i = 0; i < 3; i++)
-			if (value[i] != best[i]) {
-				better = value[i] > best[i];
-				break;
-			} else if (i == 2) {
-				/* A tie: the set with the lowest device in which they differ. */
-				unsigned int differ = mask ^ best_mask;
-
-				better = mask & (differ & -differ);
-			}
-		if (better) {
-			memcpy(best, value, sizeof(best));
-			best_mask = mask;
+			bottleneck = mbps < bottleneck ? mbps : bottleneck;
+			sum += mbps;
 		}
 	}
-	return best_mask;
+	return bottleneck << 32 | sum;
 }
 
-START_TEST(random_machines_against_brute_force)
+START_TEST(random_machines_in_any_order)
 {
-	/* The exact search finds what trying everything finds, in whatever order devices were added. */
+	/* The same devices and links, added in two orders: one answer, and no set is worth more. */
 	const char *text = getenv("FABRIC_SEED");
 	unsigned int seed = text ? (unsigned int)strtoul(text, NULL, 10) : (unsigned int)time(NULL);
 
@@ -211,36 +186,44 @@ START_TEST(random_machines_against_brute_force)
 	srand(seed);
 	for (unsigned int round = 0; round < 300; round++) {
 		struct random_machine machine = { .n = 1 + (unsigned int)rand() % 9 };
-		unsigned int n_online = 0, count, expected, mask = 0;
-		struct placement *placement;
-		struct topology *topology;
+		unsigned int n_online = 0, online = 0, masks[2] = { 0 };
+		struct place_request request = { 0 };
 
 		for (unsigned int i = 0; i < machine.n; i++) {
 			machine.online[i] = rand() % 6 != 0;
 			n_online += machine.online[i];
+			online |= (unsigned int)machine.online[i] << i;
 			for (unsigned int j = 0; j < i; j++)
 				machine.mbps[i][j] = machine.mbps[j][i] = rand() % 3 ? 10000 * (1 + rand() % 3) : 0;
 		}
 		if (n_online == 0)
 			continue;
-		count = 1 + (unsigned int)rand() % n_online;
-		expected = brute_force(&machine, count);
-		topology = random_build(&machine, (unsigned int)rand());
-		placement = place_ok(topology, count, 500);
-		for (size_t i = 0; i < placement->n_devices; i++) {
-			mask |= 1U << placement->devices[i].device;
-			ck_assert_ptr_nonnull(placement->devices[i].reason);
+		request.count = 1 + (unsigned int)rand() % n_online;
+		for (unsigned int turn = 0; turn < 2; turn++) {
+			struct topology *topology = random_build(&machine, (unsigned int)rand());
+			struct placement *placement;
+
+			ck_assert_int_eq(place(topology, &request, &placement, NULL), 0);
+			ck_assert(placement->exact);
+			for (size_t i = 0; i < placement->n_devices; i++) {
+				masks[turn] |= 1U << placement->devices[i].device;
+				ck_assert_ptr_nonnull(placement->devices[i].reason);
+			}
+			placement_free(placement);
+			topology_unref(topology);
 		}
-		ck_assert_msg(mask == expected, "seed %u, round %u: %x, expected %x", seed, round, mask, expected);
-		placement_free(placement);
-		topology_unref(topology);
+		ck_assert_uint_eq(masks[0], masks[1]);
+		for (unsigned int mask = 0; mask <= online; mask++)
+			if (!(mask & ~online) && (unsigned int)__builtin_popcount(mask) == request.count)
+				ck_assert_msg(worth(&machine, mask) <= worth(&machine, masks[0]),
+					      "seed %u, round %u: %x is better than %x", seed, round, mask, masks[0]);
 	}
 }
 END_TEST
 
-START_TEST(large_machine_is_heuristic_and_deterministic)
+START_TEST(large_machine_is_exact_and_deterministic)
 {
-	/* 24 devices in cliques of 4 by XGMI: above the exact search, and still one clique. */
+	/* 24 devices in cliques of 4 by XGMI: one of the cliques, and no doubt. */
 	struct topology *topologies[2];
 	struct placement *placements[2];
 
@@ -255,7 +238,7 @@ START_TEST(large_machine_is_heuristic_and_deterministic)
 					machine_join(builder, name_of(i), name_of(j), TOPOLOGY_LINK_XGMI, 36000);
 		topologies[turn] = machine_finish(builder);
 		placements[turn] = place_ok(topologies[turn], 4, 1);
-		ck_assert(!placements[turn]->exact);
+		ck_assert(placements[turn]->exact);
 		ck_assert(placements[turn]->linked);
 		for (unsigned int i = 0; i < 4; i++)
 			ck_assert_uint_eq(placements[turn]->devices[i].device, 6 * i);
@@ -269,15 +252,168 @@ START_TEST(large_machine_is_heuristic_and_deterministic)
 }
 END_TEST
 
+/* Eight devices: XGMI pairs 0-1, 2-3 (36000), NVLink 4-5-6 (20000), 7 alone; 0 to 3 at NUMA node 0, the rest at 1. */
+static struct topology *eight(void)
+{
+	struct topology_builder *builder = machine_new();
+	const char *const members[] = { name_of(4), name_of(5), name_of(6) };
+	struct topology_region region = { .name = (char *)"vram0", .size_bytes = 1000 };
+
+	for (unsigned int i = 0; i < 8; i++) {
+		const struct topology_device device = {
+			.name = (char *)name_of(i),
+			.state = TOPOLOGY_STATE_ONLINE,
+			.incarnation = 1,
+			.numa_node = i / 4,
+			.regions = &region,
+			.n_regions = 1,
+		};
+
+		region.free_bytes = 100 * (i + 1);
+		ck_assert_int_eq(topology_builder_add_device(builder, &device), 0);
+	}
+	machine_join(builder, name_of(0), name_of(1), TOPOLOGY_LINK_XGMI, 36000);
+	machine_join(builder, name_of(2), name_of(3), TOPOLOGY_LINK_XGMI, 36000);
+	machine_join(builder, name_of(4), name_of(5), TOPOLOGY_LINK_NVLINK, 20000);
+	machine_join(builder, name_of(5), name_of(6), TOPOLOGY_LINK_NVLINK, 20000);
+	machine_join(builder, name_of(4), name_of(6), TOPOLOGY_LINK_NVLINK, 20000);
+	ck_assert_int_eq(topology_builder_add_group(builder, "nvlink-4", TOPOLOGY_LINK_NVLINK, members, 3), 0);
+	return machine_finish(builder);
+}
+
+/* The devices chosen, as bits. */
+static unsigned int chosen(const struct topology *topology, const struct place_request *request)
+{
+	struct placement *placement;
+	unsigned int mask = 0;
+
+	ck_assert_int_eq(place(topology, request, &placement, NULL), 0);
+	for (size_t i = 0; i < placement->n_devices; i++)
+		mask |= 1U << placement->devices[i].device;
+	placement_free(placement);
+	return mask;
+}
+
+/* Each kind of wish alone changes the answer to what it asks for. */
+START_TEST(wishes_are_kept)
+{
+	const char *const two[] = { "0000:42:00.0" }, *const seven[] = { "0000:47:00.0" };
+	struct topology *topology = eight();
+	struct place_request request = { .count = 2 };
+
+	ck_assert_uint_eq(chosen(topology, &request), 0x3);
+	request.exclude = two;
+	request.n_exclude = 1;
+	ck_assert_uint_eq(chosen(topology, &request), 0x3);
+	request = (struct place_request){ .count = 2, .require = two, .n_require = 1 };
+	ck_assert_uint_eq(chosen(topology, &request), 0xc);
+	request = (struct place_request){ .count = 2, .require = seven, .n_require = 1 };
+	/* Nothing is linked to it: whoever is missed least, and the XGMI pairs stay. */
+	ck_assert_uint_eq(chosen(topology, &request) & 0x8f, 0x80);
+	request = (struct place_request){ .count = 2, .busy = two, .n_busy = 1, .bytes = 250 };
+	ck_assert_uint_eq(chosen(topology, &request) & ~0x70U, 0);
+	request = (struct place_request){ .count = 2, .link_type = TOPOLOGY_LINK_NVLINK };
+	ck_assert_uint_eq(chosen(topology, &request) & ~0x70U, 0);
+	request = (struct place_request){ .count = 3, .least_mbps = 12001 };
+	ck_assert_uint_eq(chosen(topology, &request), 0x70);
+	request = (struct place_request){ .count = 3, .linked = PLACE_LINKED_PREFERRED };
+	ck_assert_uint_eq(chosen(topology, &request), 0x70);
+	request = (struct place_request){ .count = 3, .group = "nvlink-4" };
+	ck_assert_uint_eq(chosen(topology, &request), 0x70);
+	request = (struct place_request){ .count = 4, .at_numa_node = true, .numa_node = 1 };
+	ck_assert_uint_eq(chosen(topology, &request), 0xf0);
+	request = (struct place_request){ .count = 2, .bytes = 350 };
+	ck_assert_uint_eq(chosen(topology, &request) & ~0x70U, 0);
+	topology_unref(topology);
+}
+END_TEST
+
+static void refused(const struct topology *topology, const struct place_request *request, int error, const char *reason)
+{
+	struct place_failure failure = { 0 };
+	struct placement *placement;
+
+	ck_assert_int_eq(place(topology, request, &placement, &failure), error);
+	ck_assert_str_eq(failure.reason, reason);
+	place_failure_fini(&failure);
+}
+
+/* What is wrong, by name, and what could be had instead. */
+START_TEST(refusals_can_be_acted_on)
+{
+	const char *const two[] = { "0000:42:00.0", "0000:42:00.0" };
+	struct topology *topology = eight();
+	struct place_request request = { .count = 4, .group = "nvlink-4" };
+
+	refused(topology, &request, -ENOSPC,
+		"3 devices free in group nvlink-4, 4 asked; largest linked free set: 0000:44:00.0, 0000:45:00.0, "
+		"0000:46:00.0");
+	request = (struct place_request){ .count = 3, .link_type = TOPOLOGY_LINK_XGMI };
+	refused(topology, &request, -ENOSPC,
+		"8 devices free, but no 3 that xgmi links join; largest such set: 0000:40:00.0, 0000:41:00.0");
+	request = (struct place_request){ .count = 4, .least_mbps = 20000, .at_numa_node = true, .numa_node = 1 };
+	refused(topology, &request, -ENOSPC,
+		"4 devices free at NUMA node 1, but no 4 with 20000 MB/s for each pair; largest such set: "
+		"0000:44:00.0, 0000:45:00.0, 0000:46:00.0");
+	request = (struct place_request){ .count = 3, .require = two, .n_require = 2 };
+	refused(topology, &request, -EINVAL, "required: 0000:42:00.0 is named twice");
+	request = (struct place_request){ .count = 3, .require = two, .n_require = 1, .exclude = two, .n_exclude = 1 };
+	refused(topology, &request, -EINVAL, "required: 0000:42:00.0 (excluded)");
+	request = (struct place_request){ .count = 1, .require = two, .n_require = 1, .group = "nvlink-4" };
+	refused(topology, &request, -EINVAL, "required: 0000:42:00.0 is not in group nvlink-4");
+	request = (struct place_request){ .count = 1, .group = "g" };
+	refused(topology, &request, -ENODEV, "no such group: g");
+	request = (struct place_request){ .count = 1, .nic = "0000:42:00.0" };
+	refused(topology, &request, -ENODEV, "no such NIC: 0000:42:00.0");
+	topology_unref(topology);
+}
+END_TEST
+
+/* A snapshot in which only free bytes and states differ makes no graph again; taken devices stay taken. */
+START_TEST(site_keeps_its_graphs)
+{
+	struct topology *topology = eight(), *same = eight();
+	const struct place_request request = { .count = 2 };
+	const size_t pair[] = { 0, 1 };
+	struct placement *placement;
+	struct place_site *site;
+	size_t n_built;
+
+	ck_assert_int_eq(place_site_new(topology, &site), 0);
+	ck_assert_int_eq(place_site_take(site, pair, 2), 0);
+	ck_assert_int_eq(place_site_take(site, pair, 1), -EBUSY);
+	n_built = place_site_n_built(site);
+	same->devices[2].regions[0].free_bytes = 1;
+	ck_assert_int_eq(place_site_update(site, same), 0);
+	ck_assert_uint_eq(place_site_n_built(site), n_built);
+	ck_assert_int_eq(place_at(site, &request, &placement, NULL), 0);
+	ck_assert_uint_eq(placement->devices[0].device, 2);
+	ck_assert_uint_eq(placement->devices[1].device, 3);
+	placement_free(placement);
+	ck_assert_int_eq(place_site_give(site, pair, 2), 0);
+	ck_assert_int_eq(place_at(site, &request, &placement, NULL), 0);
+	ck_assert_uint_eq(placement->devices[0].device, 0);
+	placement_free(placement);
+	topology_unref(topology);
+
+	/* Another link: another graph, and what is taken is found again by its name. */
+	ck_assert_int_eq(place_site_take(site, pair, 2), 0);
+	topology = machine_finish(machine_new());
+	ck_assert_int_eq(place_site_update(site, topology), 0);
+	ck_assert_uint_gt(place_site_n_built(site), n_built);
+	ck_assert_int_eq(place_at(site, &request, &placement, NULL), -ENOSPC);
+	place_site_free(site);
+	topology_unref(topology);
+	topology_unref(same);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
-		linked_pair_wins,
-		refusal_says_why_of_each,
-		wrong_questions,
-		tightest_region_is_taken,
-		random_machines_against_brute_force,
-		large_machine_is_heuristic_and_deterministic,
+		linked_pair_wins,	  refusal_says_why_of_each,	wrong_questions,
+		tightest_region_is_taken, random_machines_in_any_order, large_machine_is_exact_and_deterministic,
+		wishes_are_kept,	  refusals_can_be_acted_on,	site_keeps_its_graphs,
 	};
 
 	return machine_run_suite("place", tests, sizeof(tests) / sizeof(tests[0]));

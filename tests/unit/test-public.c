@@ -108,22 +108,142 @@ static struct fabricmap *unlinked_map_of(size_t n_devices)
 	return map;
 }
 
-START_TEST(placement_tells_whether_it_is_exact)
+/* The rule for ties is named, and 40 devices that are all alike are no riddle. */
+START_TEST(placement_tells_how_it_chose)
 {
-	struct fabricmap *map = unlinked_map_of(17);
-	struct fabricmap_placement *placement;
+	static const struct {
+		size_t n_devices;
+		const char *tie_rule;
+	} cases[] = { { 16, "remainder-cut-names" }, { 17, "cut-names" }, { 40, "best-fit" } };
 
-	ck_assert_int_eq(fabricmap_place(map, 2, 1, NULL, 0, &placement, NULL), 0);
-	ck_assert_int_eq(fabricmap_placement_is_exact(placement), 0);
-	fabricmap_placement_free(placement);
-	ck_assert_int_eq(fabricmap_place(map, 17, 1, NULL, 0, &placement, NULL), 0);
-	ck_assert_int_eq(fabricmap_placement_is_exact(placement), 1);
-	fabricmap_placement_free(placement);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fabricmap *map = unlinked_map_of(cases[i].n_devices);
+		struct fabricmap_placement *placement;
+		int64_t least_mbps, sum_mbps;
+		const char *a, *b;
+
+		ck_assert_int_eq(fabricmap_place(map, 3, 1, NULL, 0, &placement, NULL), 0);
+		ck_assert_int_eq(fabricmap_placement_is_exact(placement), 1);
+		ck_assert_str_eq(fabricmap_placement_tie_rule(placement), cases[i].tie_rule);
+		ck_assert_str_eq(fabricmap_placement_objective(placement), "bottleneck-then-sum");
+		fabricmap_placement_value(placement, &least_mbps, &sum_mbps);
+		ck_assert_int_eq(least_mbps, 12000);
+		ck_assert_int_eq(sum_mbps, 36000);
+		fabricmap_placement_bound(placement, &least_mbps, &sum_mbps);
+		ck_assert_int_eq(least_mbps, 12000);
+		ck_assert_int_eq(sum_mbps, 36000);
+		ck_assert_uint_eq(fabricmap_placement_n_assumed(placement), 3);
+		ck_assert_int_eq(fabricmap_placement_assumed(placement, 2, &a, &b), 0);
+		ck_assert_str_eq(a, "d1");
+		ck_assert_str_eq(b, "d2");
+		ck_assert_int_eq(fabricmap_placement_assumed(placement, 3, &a, &b), -ENOENT);
+		ck_assert_ptr_null(fabricmap_placement_nic(placement, 0));
+		fabricmap_placement_free(placement);
+		fabricmap_unref(map);
+	}
+}
+END_TEST
+
+/* Four devices, 1-2-3 in a group: what the free ones are good for. */
+START_TEST(what_if_by_names)
+{
+	const char *const one[] = { "0000:42:00.0" }, *const stranger[] = { "0000:99:00.0" };
+	struct fabricmap_fragmentation fragmentation;
+	struct fabricmap_change changes[8];
+	struct fabricmap *map = map_of(4);
+	struct fabricmap_pool *pool;
+	struct fabricmap_sets *sets;
+
+	ck_assert_int_eq(fabricmap_pool_new(map, &pool), 0);
+	ck_assert_int_eq(fabricmap_pool_components(pool, 0, &sets), 0);
+	ck_assert_int_eq(fabricmap_sets_is_complete(sets), 1);
+	ck_assert_uint_gt(fabricmap_sets_n(sets), 1);
+	ck_assert_uint_ge(fabricmap_sets_size(sets, 0), fabricmap_sets_size(sets, 1));
+	ck_assert_ptr_nonnull(fabricmap_sets_device(sets, 0, 0));
+	ck_assert_ptr_null(fabricmap_sets_device(sets, 0, 4));
+	ck_assert_ptr_null(fabricmap_sets_device(sets, 9, 0));
+	fabricmap_sets_free(sets);
+	ck_assert_int_eq(fabricmap_pool_cliques(pool, 1, 0, 100, &sets), 0);
+	ck_assert_uint_eq(fabricmap_sets_size(sets, 0), 2);
+	fabricmap_sets_free(sets);
+	ck_assert_int_eq(fabricmap_pool_fragmentation(pool, 1, 0, &fragmentation), 0);
+	ck_assert_uint_eq(fragmentation.n_free, 4);
+	ck_assert_uint_eq(fragmentation.largest, 2);
+	ck_assert_uint_eq(fragmentation.permille, 500);
+	ck_assert_int_eq(fabricmap_pool_removal(pool, one, 1, "bottleneck", changes, 8), 3);
+	ck_assert_uint_eq(changes[2].count, 4);
+	ck_assert_int_ne(changes[2].least_before_mbps, FABRICMAP_UNKNOWN);
+	ck_assert_int_eq(changes[2].least_after_mbps, FABRICMAP_UNKNOWN);
+	ck_assert_int_eq(fabricmap_pool_removal(pool, stranger, 1, "sum", changes, 8), -ENODEV);
+	ck_assert_int_eq(fabricmap_pool_removal(pool, one, 1, "all", changes, 8), -EINVAL);
+	fabricmap_pool_free(pool);
 	fabricmap_unref(map);
-	map = unlinked_map_of(16);
-	ck_assert_int_eq(fabricmap_place(map, 2, 1, NULL, 0, &placement, NULL), 0);
-	ck_assert_int_eq(fabricmap_placement_is_exact(placement), 1);
+}
+END_TEST
+
+START_TEST(memory_by_names)
+{
+	static const struct fabricmap_accessor user = { "0000:41:00.0", 1, 1 }, nobody = { "cpu99", 1, 1 };
+	struct fabricmap *map = map_of(4);
+	struct fabricmap_locations *locations;
+	char *reason;
+
+	ck_assert_int_eq(fabricmap_place_memory(map, 1, "bandwidth", &user, 1, NULL, 0, &locations, &reason), 0);
+	ck_assert_ptr_null(reason);
+	ck_assert_str_eq(fabricmap_locations_device(locations, 0), "0000:41:00.0");
+	ck_assert_str_eq(fabricmap_locations_region(locations, 0), "vram0");
+	ck_assert_ptr_null(fabricmap_locations_node(locations, 0));
+	ck_assert_int_eq(fabricmap_locations_fits(locations, 0), 1);
+	ck_assert_int_eq(fabricmap_locations_is_assumed(locations, 0), 1);
+	ck_assert_int_gt(fabricmap_locations_free_bytes(locations, 0), 0);
+	ck_assert_ptr_null(fabricmap_locations_device(locations, fabricmap_locations_n(locations)));
+	fabricmap_locations_free(locations);
+	ck_assert_int_eq(fabricmap_place_memory(map, 1, "latency", &nobody, 1, NULL, 0, &locations, &reason), -ENODEV);
+	ck_assert_str_eq(reason, "no such accessor: cpu99");
+	free(reason);
+	ck_assert_int_eq(fabricmap_place_memory(map, 1, "fast", &user, 1, NULL, 0, &locations, NULL), -EINVAL);
+	fabricmap_unref(map);
+}
+END_TEST
+
+START_TEST(pool_takes_and_gives)
+{
+	const char *const first[] = { "0000:40:00.0", "0000:41:00.0" }, *const stranger[] = { "0000:99:00.0" };
+	struct fabricmap *map = map_of(4);
+	struct fabricmap_placement *placement;
+	struct fabricmap_request *request;
+	struct fabricmap_pool *pool;
+	char *reason;
+
+	ck_assert_int_eq(fabricmap_pool_new(map, &pool), 0);
+	ck_assert_int_eq(fabricmap_request_new(2, &request), 0);
+	ck_assert_int_eq(fabricmap_request_set_objective(request, "sum"), 0);
+	ck_assert_int_eq(fabricmap_request_set_objective(request, "most"), -EINVAL);
+	ck_assert_int_eq(fabricmap_request_set_linked(request, 3), -EINVAL);
+	ck_assert_int_eq(fabricmap_request_set_link_type(request, "rope"), -EINVAL);
+	ck_assert_int_eq(fabricmap_request_set_least_mbps(request, -1), -EINVAL);
+	fabricmap_request_set_bytes(request, 1);
+	ck_assert_int_eq(fabricmap_pool_take(pool, first, 2), 0);
+	ck_assert_int_eq(fabricmap_pool_take(pool, first, 1), -EBUSY);
+	ck_assert_int_eq(fabricmap_pool_take(pool, stranger, 1), -ENODEV);
+	ck_assert_int_eq(fabricmap_pool_place(pool, request, &placement, &reason), 0);
+	ck_assert_ptr_null(reason);
+	ck_assert_str_eq(fabricmap_placement_device(placement, 0), "0000:42:00.0");
+	ck_assert_str_eq(fabricmap_placement_device(placement, 1), "0000:43:00.0");
+	ck_assert_str_eq(fabricmap_placement_objective(placement), "sum");
 	fabricmap_placement_free(placement);
+	ck_assert_int_eq(fabricmap_request_add_busy(request, "0000:42:00.0"), 0);
+	ck_assert_int_eq(fabricmap_pool_place(pool, request, &placement, &reason), -ENOSPC);
+	ck_assert_str_eq(reason, "1 device has 1 bytes free, 2 asked: 0000:40:00.0 (busy), 0000:41:00.0 (busy), "
+				 "0000:42:00.0 (busy); largest linked free set: 0000:43:00.0");
+	free(reason);
+	ck_assert_int_eq(fabricmap_request_add_required(request, "0000:99:00.0"), 0);
+	ck_assert_int_eq(fabricmap_pool_place(pool, request, &placement, NULL), -ENODEV);
+	ck_assert_int_eq(fabricmap_pool_give(pool, first, 2), 0);
+	ck_assert_int_eq(fabricmap_pool_give(pool, first, 2), -EALREADY);
+	ck_assert_int_eq(fabricmap_pool_update(pool, map), 0);
+	fabricmap_request_free(request);
+	fabricmap_pool_free(pool);
 	fabricmap_unref(map);
 }
 END_TEST
@@ -276,7 +396,10 @@ int main(void)
 
 	tcase_add_test(tcase, walk_over_everything);
 	tcase_add_test(tcase, placement_in_process);
-	tcase_add_test(tcase, placement_tells_whether_it_is_exact);
+	tcase_add_test(tcase, placement_tells_how_it_chose);
+	tcase_add_test(tcase, pool_takes_and_gives);
+	tcase_add_test(tcase, what_if_by_names);
+	tcase_add_test(tcase, memory_by_names);
 	tcase_add_test(tcase, holders_of_a_made_proc);
 	tcase_add_test(tcase, wrong_arguments_and_fds);
 	tcase_add_test(tcase, events_in_words);

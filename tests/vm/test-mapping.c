@@ -15,6 +15,9 @@
 #include "gpu.h"
 
 #define SIZE (8 * MIB)
+#ifndef MADV_COLLAPSE /* a libc before 2.37 */
+#define MADV_COLLAPSE 25
+#endif
 
 static const bool huge_or_not[] = { false, true };
 

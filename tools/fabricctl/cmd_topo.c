@@ -37,7 +37,7 @@ struct used {
 
 static int help(void)
 {
-	puts("usage: fabricctl topo [--json] [--bandwidth] [--root DIR]\n"
+	puts("usage: fabricctl topo [--json] [--bandwidth] [--root DIR | --topology PATH]\n"
 	     "\n"
 	     "Who is linked to whom. A row is the device that reads and writes, a column the one whose memory it is.\n"
 	     "\n"
@@ -45,6 +45,9 @@ static int help(void)
 	     "  -b, --bandwidth  pair bandwidth in MB/s instead of the type of link\n"
 	     "      --json       the topology as JSON (fabric.topology/1)\n"
 	     "      --root DIR   read this captured tree instead of /sys\n"
+	     "      --topology PATH\n"
+	     "                   pair bandwidths and memories of another machine, from a file or folder: fabric.topology/1,\n"
+	     "                   XML of NCCL or hwloc, a captured tree of sysfs or of the AMD compute driver\n"
 	     "      --help       this text");
 	return EXIT_DONE;
 }
@@ -302,15 +305,13 @@ static void print_measured(const struct fabricmap *map)
 int cmd_topo(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "bandwidth", no_argument, NULL, 'b' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "root", required_argument, NULL, 'R' },
-		{ 0 },
+		{ "bandwidth", no_argument, NULL, 'b' },      { "help", no_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, 'j' },	      { "root", required_argument, NULL, 'R' },
+		{ "topology", required_argument, NULL, 'T' }, { 0 },
 	};
 	_cleanup_(map_unrefp) struct fabricmap *map = NULL;
 	bool arg_json = false, arg_bandwidth = false;
-	const char *arg_root = NULL;
+	const char *arg_root = NULL, *arg_topology = NULL;
 	struct used used = { 0 };
 	int c;
 
@@ -327,13 +328,18 @@ int cmd_topo(int argc, char **argv)
 		case 'R':
 			arg_root = optarg;
 			break;
+		case 'T':
+			arg_topology = optarg;
+			break;
 		default:
 			return usage_hint("topo");
 		}
 	}
 	if (optind < argc)
 		return usage_error("topo", "topo: one argument too many: %s", argv[optind]);
-	if (map_open("topo", arg_root, &map) < 0)
+	if (arg_root && arg_topology)
+		return usage_error("topo", "topo: --root and --topology: one of them");
+	if (arg_topology ? map_load("topo", arg_topology, &map) < 0 : map_open("topo", arg_root, &map) < 0)
 		return EXIT_FAILED;
 	if (arg_json) {
 		_cleanup_(freep) char *text = fabricmap_to_json(map);
@@ -341,6 +347,10 @@ int cmd_topo(int argc, char **argv)
 		if (!text)
 			err(EXIT_FAILED, "memory");
 		puts(text);
+		return EXIT_DONE;
+	}
+	if (arg_topology) {
+		topo_pairs_print(map);
 		return EXIT_DONE;
 	}
 	if (fabricmap_n_devices(map) == 0) {

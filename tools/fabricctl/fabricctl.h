@@ -85,6 +85,8 @@ void json_add_bool(struct json_object *object, const char *key, bool value);
 struct json_object *json_add_array(struct json_object *object, const char *key);
 struct json_object *json_add_object(struct json_object *object, const char *key);
 struct json_object *json_append_object(struct json_object *array);
+struct json_object *json_append_array(struct json_object *array);
+void json_append_string(struct json_object *array, const char *value);
 struct json_object *json_new(const char *schema);
 
 /* On stdout, then put. @one_line for streams. */
@@ -98,11 +100,30 @@ size_t managed_n(const struct fabricmap *map);
 /* The others, if there are any, after a blank line if there is something before. */
 void unmanaged_print(const struct fabricmap *map);
 
+/* ---- topo_pairs.c ---- */
+
+/* Pair bandwidths and memories, of all devices whether they are in the fabric or not. */
+void topo_pairs_print(const struct fabricmap *map);
+
 /* ---- shared by verbs ---- */
 
 /* The machine's topology from sysfs, with its warnings on stderr. Reports failure. */
 int map_open(const char *verb, const char *root, struct fabricmap **ret);
 void map_unrefp(struct fabricmap **map);
+
+/**
+ * topology_load() - a topology from a file or folder of any kind: our JSON, NCCL's or hwloc's XML, a captured tree
+ * @ret_error: on failure what is wrong, for a person; the caller frees it. NULL if there is nothing but the errno
+ *
+ * Return: 0 or a negative errno, as fabricmap_open_path().
+ */
+int topology_load(const char *path, struct fabricmap **ret, char **ret_error);
+
+/* A topology's warnings, on stderr. */
+void map_warn(const char *verb, const struct fabricmap *map);
+
+/* topology_load() with its warnings, and failure reported. */
+int map_load(const char *verb, const char *path, struct fabricmap **ret);
 void placement_freep(struct fabricmap_placement **placement);
 void client_freep(struct fabricmap_client **client);
 

@@ -59,6 +59,21 @@ struct json_object *json_append_object(struct json_object *array)
 	return object;
 }
 
+void json_append_string(struct json_object *array, const char *value)
+{
+	if (json_object_array_add(array, checked(json_object_new_string(value))) < 0)
+		err(EXIT_FAILED, "memory");
+}
+
+struct json_object *json_append_array(struct json_object *array)
+{
+	struct json_object *inner = checked(json_object_new_array());
+
+	if (json_object_array_add(array, inner) < 0)
+		err(EXIT_FAILED, "memory");
+	return inner;
+}
+
 struct json_object *json_new(const char *schema)
 {
 	struct json_object *object = checked(json_object_new_object());

@@ -6,7 +6,7 @@
 PACKAGES_RIG="qemu-system-x86 mmdebstrap python3 util-linux"
 # Building and testing userspace on this machine, and looking at the sources.
 PACKAGES_HOST="build-essential meson ninja-build pkg-config check libevent-dev libudev-dev libdrm-dev libjson-c-dev
-	git clang-format"
+	libexpat1-dev git clang-format"
 
 # packages_missing NAME...: those that are not installed
 packages_missing() {

@@ -29,7 +29,7 @@ SUITE = "trixie"
 PACKAGES = """
 linux-image-amd64 linux-headers-amd64
 gcc libc6-dev make meson ninja-build pkgconf sparse erofs-utils
-libevent-dev libudev-dev libdrm-dev libjson-c-dev libxml2-dev libnuma-dev check libsubunit-dev
+libevent-dev libudev-dev libdrm-dev libjson-c-dev libexpat1-dev libxml2-dev libnuma-dev check libsubunit-dev
 systemd udev kmod pciutils procps iproute2 util-linux socat jq python3 strace numactl
 busybox-static less bash
 """.split()

@@ -1,39 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The builder: takes things in any order, by name; sorts, resolves and checks them in the end. Belongs to one thread.
+ * The builder: takes things in any order, by name; finish.c sorts, resolves and checks them in the end. Belongs to one
+ * thread.
  */
 #include "base/base.h"
 #include "model/model-internal.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-struct named_link {
-	char *accessor, *owner;
-	struct topology_link link;
-};
-
-struct named_group {
-	struct topology_group group;
-	char **members;
-	size_t n_members;
-};
-
-struct topology_builder {
-	enum topology_source source;
-	int64_t generation;
-	struct topology_device *devices;
-	size_t n_devices, devices_size;
-	struct named_link *links;
-	size_t n_links, links_size;
-	struct named_group *groups;
-	size_t n_groups, groups_size;
-	char **warnings;
-	size_t n_warnings, warnings_size;
-	uint64_t n_warnings_dropped;
-};
 
 static void named_link_fini(struct named_link *link)
 {
@@ -50,6 +25,20 @@ static void named_group_fini(struct named_group *group)
 		free(group->members[i]);
 	free(group->members);
 	*group = (struct named_group){ 0 };
+}
+
+static void named_attachment_fini(struct named_attachment *attachment)
+{
+	free(attachment->device);
+	free(attachment->node);
+	*attachment = (struct named_attachment){ 0 };
+}
+
+static void named_access_fini(struct named_access *access)
+{
+	free(access->memory);
+	topology_access_fini(&access->access);
+	*access = (struct named_access){ 0 };
 }
 
 /* NULL stays NULL and is no failure. */
@@ -85,9 +74,22 @@ int topology_builder_new(enum topology_source source, int64_t generation, struct
 	if (!builder)
 		return -ENOMEM;
 	builder->source = source;
+	builder->origin = TOPOLOGY_ORIGIN_FABRIC;
 	builder->generation = generation;
 	*ret = builder;
 	return 0;
+}
+
+void topology_builder_set_origin(struct topology_builder *builder, enum topology_origin origin)
+{
+	builder->origin = origin;
+}
+
+/* A fact that does not say whose it is is that of who adds it. */
+static void fact_own(const struct topology_builder *builder, struct topology_fact *fact)
+{
+	if (!fact->origin)
+		fact->origin = builder->origin;
 }
 
 struct topology_builder *topology_builder_free(struct topology_builder *builder)
@@ -98,10 +100,25 @@ struct topology_builder *topology_builder_free(struct topology_builder *builder)
 		topology_device_fini(&builder->devices[i]);
 	for (size_t i = 0; i < builder->n_links; i++)
 		named_link_fini(&builder->links[i]);
+	for (size_t i = 0; i < builder->n_nodes; i++)
+		topology_node_fini(&builder->nodes[i]);
+	for (size_t i = 0; i < builder->n_memories; i++)
+		topology_memory_fini(&builder->memories[i]);
+	for (size_t i = 0; i < builder->n_attachments; i++)
+		named_attachment_fini(&builder->attachments[i]);
+	for (size_t i = 0; i < builder->n_accesses; i++)
+		named_access_fini(&builder->accesses[i]);
 	for (size_t i = 0; i < builder->n_groups; i++)
 		named_group_fini(&builder->groups[i]);
 	for (size_t i = 0; i < builder->n_warnings; i++)
 		free(builder->warnings[i]);
+	name_index_fini(&builder->device_index);
+	name_index_fini(&builder->node_index);
+	name_index_fini(&builder->memory_index);
+	free(builder->nodes);
+	free(builder->memories);
+	free(builder->attachments);
+	free(builder->accesses);
 	free(builder->devices);
 	free(builder->links);
 	free(builder->groups);
@@ -130,26 +147,44 @@ static int distance_compare(const void *a, const void *b)
 	return topology_name_compare(a_distance->device, b_distance->device);
 }
 
+/* Strings that are copied if they are there. @ret are all NULL before. */
+struct string_copies {
+	const char *from;
+	char **ret;
+};
+
+static int strings_copy(const struct string_copies *copies, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = string_copy(copies[i].from, copies[i].ret);
+	return r;
+}
+
 static int device_copy(const struct topology_device *device, struct topology_device *ret)
 {
 	struct topology_device copy = *device;
+	const struct string_copies strings[] = {
+		{ device->name, &copy.name },
+		{ device->driver, &copy.driver },
+		{ device->render_node, &copy.render_node },
+		{ device->upstream_bridge, &copy.upstream_bridge },
+		{ device->pci_class, &copy.pci_class },
+		{ device->arch, &copy.arch },
+		{ device->hive, &copy.hive },
+		{ device->parent, &copy.parent },
+		{ device->cpu, &copy.cpu },
+	};
+	const size_t n_strings = sizeof(strings) / sizeof(strings[0]);
 	int r;
 
-	copy.name = copy.driver = copy.render_node = copy.upstream_bridge = copy.pci_class = NULL;
+	for (size_t i = 0; i < n_strings; i++)
+		*strings[i].ret = NULL;
 	copy.n_regions = copy.n_distances = 0;
 	copy.regions = calloc(device->n_regions ? device->n_regions : 1, sizeof(*copy.regions));
 	copy.distances = calloc(device->n_distances ? device->n_distances : 1, sizeof(*copy.distances));
-	r = copy.regions && copy.distances ? 0 : -ENOMEM;
-	if (r == 0)
-		r = string_copy(device->name, &copy.name);
-	if (r == 0)
-		r = string_copy(device->driver, &copy.driver);
-	if (r == 0)
-		r = string_copy(device->render_node, &copy.render_node);
-	if (r == 0)
-		r = string_copy(device->upstream_bridge, &copy.upstream_bridge);
-	if (r == 0)
-		r = string_copy(device->pci_class, &copy.pci_class);
+	r = copy.regions && copy.distances ? strings_copy(strings, n_strings) : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < device->n_regions; i++) {
 		copy.regions[i] = device->regions[i];
 		r = string_copy(device->regions[i].name, &copy.regions[i].name);
@@ -170,35 +205,167 @@ static int device_copy(const struct topology_device *device, struct topology_dev
 	return 0;
 }
 
+/* What is known, and does not say from whom, is from who adds it. */
+static void device_own_facts(const struct topology_builder *builder, struct topology_device *device)
+{
+	const bool is_known[TOPOLOGY_FACTS_N] = {
+		[TOPOLOGY_FACT_NUMA_NODE] = device->numa_node >= 0,
+		[TOPOLOGY_FACT_ARCH] = device->arch,
+		[TOPOLOGY_FACT_HIVE] = device->hive,
+		[TOPOLOGY_FACT_PARENT] = device->parent,
+		[TOPOLOGY_FACT_CPU] = device->cpu,
+		[TOPOLOGY_FACT_PCI_LINK] = device->pci_link.speed_mtps > 0 || device->pci_link.width > 0 ||
+					   device->pci_link.bandwidth_mbps > 0,
+		[TOPOLOGY_FACT_CPU_LINK] = device->cpu_link.type,
+	};
+
+	for (size_t i = 0; i < TOPOLOGY_FACTS_N; i++) {
+		struct topology_fact *fact = &device->facts[i];
+
+		if (!is_known[i])
+			continue;
+		fact_own(builder, fact);
+		if (!fact->confidence)
+			fact->confidence = TOPOLOGY_CONFIDENCE_REPORTED;
+	}
+}
+
 int topology_builder_add_device(struct topology_builder *builder, const struct topology_device *device)
 {
 	bool is_unmanaged = device->state == TOPOLOGY_STATE_UNMANAGED;
-	struct topology_device copy, *same = NULL;
+	ssize_t position = name_index_find(&builder->device_index, device->name);
+	struct topology_device copy, *same = position < 0 ? NULL : &builder->devices[position];
 	int r;
 
-	for (size_t i = 0; i < builder->n_devices && !same; i++)
-		if (!strcmp(builder->devices[i].name, device->name))
-			same = &builder->devices[i];
 	if (same && is_unmanaged == (same->state == TOPOLOGY_STATE_UNMANAGED))
 		return -EEXIST;
 	if (same && is_unmanaged)
 		return 0;
 	if (!same && builder->n_devices >= TOPOLOGY_DEVICES_MAX)
 		return -E2BIG;
-	r = device_copy(device, &copy);
+	r = array_grow(&builder->devices, &builder->devices_size, builder->n_devices, sizeof(*builder->devices));
+	if (r == 0)
+		r = device_copy(device, &copy);
 	if (r < 0)
 		return r;
-	if (same) {
-		topology_device_fini(same);
-		*same = copy;
-		return 0;
-	}
-	r = array_grow(&builder->devices, &builder->devices_size, builder->n_devices, sizeof(*builder->devices));
+	device_own_facts(builder, &copy);
+	r = name_index_set(&builder->device_index, copy.name, same ? (size_t)position : builder->n_devices);
 	if (r < 0) {
 		topology_device_fini(&copy);
 		return r;
 	}
-	builder->devices[builder->n_devices++] = copy;
+	if (same) {
+		topology_device_fini(same);
+		*same = copy;
+	} else {
+		builder->devices[builder->n_devices++] = copy;
+	}
+	return 0;
+}
+
+int topology_builder_add_node(struct topology_builder *builder, const struct topology_node *node)
+{
+	struct topology_node copy = *node;
+	const struct string_copies strings[] = {
+		{ node->name, &copy.name },
+		{ node->parent, &copy.parent },
+		{ node->vendor, &copy.vendor },
+	};
+	int r;
+
+	if (name_index_find(&builder->node_index, node->name) >= 0)
+		return -EEXIST;
+	if (builder->n_nodes >= TOPOLOGY_NODES_MAX)
+		return -E2BIG;
+	copy.name = copy.parent = copy.vendor = NULL;
+	r = array_grow(&builder->nodes, &builder->nodes_size, builder->n_nodes, sizeof(*builder->nodes));
+	if (r == 0)
+		r = strings_copy(strings, sizeof(strings) / sizeof(strings[0]));
+	if (r == 0)
+		r = name_index_set(&builder->node_index, copy.name, builder->n_nodes);
+	if (r < 0) {
+		topology_node_fini(&copy);
+		return r;
+	}
+	fact_own(builder, &copy.fact);
+	if (!copy.fact.confidence)
+		copy.fact.confidence = TOPOLOGY_CONFIDENCE_REPORTED;
+	builder->nodes[builder->n_nodes++] = copy;
+	return 0;
+}
+
+int topology_builder_add_memory(struct topology_builder *builder, const struct topology_memory *memory)
+{
+	struct topology_memory copy = *memory;
+	const struct string_copies strings[] = { { memory->name, &copy.name }, { memory->device, &copy.device } };
+	int r;
+
+	if (name_index_find(&builder->memory_index, memory->name) >= 0)
+		return -EEXIST;
+	if (builder->n_memories >= TOPOLOGY_MEMORIES_MAX)
+		return -E2BIG;
+	copy.name = copy.device = NULL;
+	r = array_grow(&builder->memories, &builder->memories_size, builder->n_memories, sizeof(*builder->memories));
+	if (r == 0)
+		r = strings_copy(strings, sizeof(strings) / sizeof(strings[0]));
+	if (r == 0)
+		r = name_index_set(&builder->memory_index, copy.name, builder->n_memories);
+	if (r < 0) {
+		topology_memory_fini(&copy);
+		return r;
+	}
+	fact_own(builder, &copy.fact);
+	if (!copy.fact.confidence)
+		copy.fact.confidence = TOPOLOGY_CONFIDENCE_REPORTED;
+	builder->memories[builder->n_memories++] = copy;
+	return 0;
+}
+
+int topology_builder_add_attachment(struct topology_builder *builder, const char *device, const char *node,
+				    const struct topology_attachment *attachment)
+{
+	struct named_attachment copy = { .attachment = *attachment };
+	int r;
+
+	if (builder->n_attachments >= TOPOLOGY_ATTACHMENTS_MAX)
+		return -E2BIG;
+	r = array_grow(&builder->attachments, &builder->attachments_size, builder->n_attachments,
+		       sizeof(*builder->attachments));
+	if (r == 0)
+		r = string_copy(device, &copy.device);
+	if (r == 0)
+		r = string_copy(node, &copy.node);
+	if (r < 0) {
+		named_attachment_fini(&copy);
+		return r;
+	}
+	fact_own(builder, &copy.attachment.fact);
+	builder->attachments[builder->n_attachments++] = copy;
+	return 0;
+}
+
+int topology_builder_add_access(struct topology_builder *builder, const char *memory,
+				const struct topology_access *access)
+{
+	struct named_access copy = { .access = *access };
+	int r;
+
+	if (builder->n_accesses >= TOPOLOGY_LINKS_MAX)
+		return -E2BIG;
+	copy.access.initiator = NULL;
+	r = array_grow(&builder->accesses, &builder->accesses_size, builder->n_accesses, sizeof(*builder->accesses));
+	if (r == 0)
+		r = string_copy(memory, &copy.memory);
+	if (r == 0)
+		r = string_copy(access->initiator, &copy.access.initiator);
+	if (r < 0) {
+		named_access_fini(&copy);
+		return r;
+	}
+	fact_own(builder, &copy.access.fact);
+	if (!copy.access.fact.confidence)
+		copy.access.fact.confidence = TOPOLOGY_CONFIDENCE_REPORTED;
+	builder->accesses[builder->n_accesses++] = copy;
 	return 0;
 }
 
@@ -208,6 +375,8 @@ int topology_builder_add_link(struct topology_builder *builder, const char *acce
 	struct named_link copy = { .link = *link };
 	int r;
 
+	if (builder->n_links >= TOPOLOGY_LINKS_MAX)
+		return -E2BIG;
 	r = array_grow(&builder->links, &builder->links_size, builder->n_links, sizeof(*builder->links));
 	if (r < 0)
 		return r;
@@ -223,6 +392,7 @@ int topology_builder_add_link(struct topology_builder *builder, const char *acce
 		named_link_fini(&copy);
 		return r;
 	}
+	fact_own(builder, &copy.link.fact);
 	builder->links[builder->n_links++] = copy;
 	return 0;
 }
@@ -283,6 +453,17 @@ int topology_builder_add_topology(struct topology_builder *builder, const struct
 
 	for (size_t i = 0; r == 0 && i < topology->n_devices; i++)
 		r = topology_builder_add_device(builder, &topology->devices[i]);
+	for (size_t i = 0; r == 0 && i < topology->n_nodes; i++)
+		r = topology_builder_add_node(builder, &topology->nodes[i]);
+	for (size_t i = 0; r == 0 && i < topology->n_memories; i++)
+		r = topology_builder_add_memory(builder, &topology->memories[i]);
+	for (size_t i = 0; r == 0 && i < topology->n_accesses; i++)
+		r = topology_builder_add_access(builder, topology->memories[topology->accesses[i].memory].name,
+						&topology->accesses[i]);
+	for (size_t i = 0; r == 0 && i < topology->n_attachments; i++)
+		r = topology_builder_add_attachment(builder, topology->devices[topology->attachments[i].device].name,
+						    topology->nodes[topology->attachments[i].node].name,
+						    &topology->attachments[i]);
 	for (size_t i = 0; r == 0 && i < topology->n_links; i++) {
 		const struct topology_link *link = &topology->links[i];
 
@@ -303,184 +484,4 @@ int topology_builder_add_topology(struct topology_builder *builder, const struct
 	for (size_t i = 0; r == 0 && i < topology->n_warnings; i++)
 		r = topology_builder_warn(builder, "%s", topology->warnings[i]);
 	return r;
-}
-
-static int device_compare(const void *a, const void *b)
-{
-	const struct topology_device *a_device = a, *b_device = b;
-
-	return topology_name_compare(a_device->name, b_device->name);
-}
-
-static int link_compare(const void *a, const void *b)
-{
-	const struct topology_link *a_link = a, *b_link = b;
-
-	if (a_link->accessor != b_link->accessor)
-		return a_link->accessor < b_link->accessor ? -1 : 1;
-	if (a_link->owner != b_link->owner)
-		return a_link->owner < b_link->owner ? -1 : 1;
-	return 0;
-}
-
-static int group_compare(const void *a, const void *b)
-{
-	const struct topology_group *a_group = a, *b_group = b;
-
-	return strverscmp(a_group->id, b_group->id);
-}
-
-static int index_compare(const void *a, const void *b)
-{
-	const size_t *a_index = a, *b_index = b;
-
-	return *a_index < *b_index ? -1 : *a_index > *b_index;
-}
-
-static int finish_links(struct topology_builder *builder, struct topology *topology)
-{
-	size_t n_kept = 0;
-	int r;
-
-	topology->links = calloc(builder->n_links ? builder->n_links : 1, sizeof(*topology->links));
-	topology->links_first = calloc(topology->n_devices + 1, sizeof(*topology->links_first));
-	if (!topology->links || !topology->links_first)
-		return -ENOMEM;
-	for (size_t i = 0; i < builder->n_links; i++) {
-		struct named_link *named = &builder->links[i];
-		ssize_t accessor = topology_device_find(topology, named->accessor);
-		ssize_t owner = topology_device_find(topology, named->owner);
-
-		if (accessor < 0 || owner < 0 || accessor == owner) {
-			r = topology_builder_warn(builder, "dangling link: %s -> %s: %s", named->accessor, named->owner,
-						  accessor == owner && owner >= 0 ? "a device is not linked to itself" :
-										    "no such device");
-			if (r < 0)
-				return r;
-			continue;
-		}
-		named->link.accessor = (size_t)accessor;
-		named->link.owner = (size_t)owner;
-		topology->links[topology->n_links++] = named->link;
-		named->link = (struct topology_link){ 0 };
-	}
-	qsort(topology->links, topology->n_links, sizeof(*topology->links), link_compare);
-	for (size_t i = 0; i < topology->n_links; i++) {
-		struct topology_link *link = &topology->links[i];
-
-		if (n_kept > 0 && link_compare(&topology->links[n_kept - 1], link) == 0) {
-			r = topology_builder_warn(builder, "double link: %s -> %s: all but one left out",
-						  topology->devices[link->accessor].name,
-						  topology->devices[link->owner].name);
-			topology_link_fini(link);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		if (n_kept != i) {
-			topology->links[n_kept] = *link;
-			*link = (struct topology_link){ 0 };
-		}
-		n_kept++;
-	}
-	topology->n_links = n_kept;
-	for (size_t i = 0; i < topology->n_links; i++)
-		topology->links_first[topology->links[i].accessor + 1] = i + 1;
-	for (size_t i = 1; i <= topology->n_devices; i++)
-		if (topology->links_first[i] < topology->links_first[i - 1])
-			topology->links_first[i] = topology->links_first[i - 1];
-	for (size_t i = 0; i < topology->n_links; i++) {
-		const struct topology_link *link = &topology->links[i];
-		const struct topology_link *back = topology_link_find(topology, link->owner, link->accessor);
-
-		if (!link->up || (back && back->up) || topology->devices[link->accessor].n_regions == 0)
-			continue;
-		r = topology_builder_warn(builder, "one-sided link: %s -> %s is up, %s -> %s is not",
-					  topology->devices[link->accessor].name, topology->devices[link->owner].name,
-					  topology->devices[link->owner].name, topology->devices[link->accessor].name);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int finish_groups(struct topology_builder *builder, struct topology *topology)
-{
-	int r;
-
-	topology->groups = calloc(builder->n_groups ? builder->n_groups : 1, sizeof(*topology->groups));
-	if (!topology->groups)
-		return -ENOMEM;
-	for (size_t i = 0; i < builder->n_groups; i++) {
-		struct named_group *named = &builder->groups[i];
-		struct topology_group *group = &topology->groups[topology->n_groups++];
-		size_t n_kept = 0;
-
-		*group = named->group;
-		named->group = (struct topology_group){ 0 };
-		group->members = calloc(named->n_members ? named->n_members : 1, sizeof(*group->members));
-		if (!group->members)
-			return -ENOMEM;
-		for (size_t j = 0; j < named->n_members; j++) {
-			ssize_t member = topology_device_find(topology, named->members[j]);
-
-			if (member >= 0) {
-				group->members[group->n_members++] = (size_t)member;
-				continue;
-			}
-			r = topology_builder_warn(builder, "dangling member: group %s: %s: no such device", group->id,
-						  named->members[j]);
-			if (r < 0)
-				return r;
-		}
-		qsort(group->members, group->n_members, sizeof(*group->members), index_compare);
-		for (size_t j = 0; j < group->n_members; j++)
-			if (n_kept == 0 || group->members[n_kept - 1] != group->members[j])
-				group->members[n_kept++] = group->members[j];
-		group->n_members = n_kept;
-	}
-	qsort(topology->groups, topology->n_groups, sizeof(*topology->groups), group_compare);
-	return 0;
-}
-
-int topology_builder_finish(struct topology_builder *builder, struct topology **ret)
-{
-	_cleanup_(topology_unrefp) struct topology *topology = NULL;
-	int r;
-
-	topology = calloc(1, sizeof(*topology));
-	if (!topology)
-		return -ENOMEM;
-	topology->n_refs = 1;
-	topology->source = builder->source;
-	topology->generation = builder->generation;
-
-	if (builder->n_devices > 0)
-		qsort(builder->devices, builder->n_devices, sizeof(*builder->devices), device_compare);
-	topology->devices = steal_ptr(&builder->devices);
-	topology->n_devices = builder->n_devices;
-	builder->n_devices = builder->devices_size = 0;
-
-	r = finish_links(builder, topology);
-	if (r == 0)
-		r = finish_groups(builder, topology);
-	if (r < 0)
-		return r;
-	if (builder->n_warnings_dropped > 0) {
-		_cleanup_(freep) char *last = NULL;
-
-		if (asprintf(&last, "and %llu warnings more", (unsigned long long)builder->n_warnings_dropped + 1) <
-		    0) {
-			last = NULL;
-			return -ENOMEM;
-		}
-		free(builder->warnings[builder->n_warnings - 1]);
-		builder->warnings[builder->n_warnings - 1] = steal_ptr(&last);
-	}
-	topology->warnings = steal_ptr(&builder->warnings);
-	topology->n_warnings = builder->n_warnings;
-	builder->n_warnings = builder->warnings_size = 0;
-
-	*ret = steal_ptr(&topology);
-	return 0;
 }

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
  * The topology as JSON: "fabric.topology/1", the type Topology of the Varlink interface. Keys are written in the
- * interface's order; unknown is null.
+ * interface's order; unknown is null. json-read.c reads it.
  */
 #include "base/base.h"
+#include "model/json-schema.h"
 #include "model/model.h"
 
 #include <json-c/json.h>
 #include <string.h>
-
-#define SCHEMA "fabric.topology/1"
-#define NEWER "none that this version knows"
 
 static void json_object_putp(struct json_object **object)
 {
@@ -79,6 +77,69 @@ static struct json_object *distance_to_json(const struct topology_distance *dist
 	return steal_ptr(&object);
 }
 
+/* 0 stands for unknown, too. */
+static int add_positive_int(struct json_object *object, const char *key, int64_t value)
+{
+	return add_nullable_int(object, key, value > 0 ? value : TOPOLOGY_UNKNOWN);
+}
+
+static int add_fact(struct json_object *object, const struct topology_fact *fact)
+{
+	int r = add_string(object, "source", topology_origin_to_string(fact->origin));
+
+	return r < 0 ? r : add_string(object, "confidence", topology_confidence_to_string(fact->confidence));
+}
+
+/* A width of 0 was reported, and tells something. */
+static int add_uplink(struct json_object *object, const char *const keys[3], const struct topology_uplink *uplink)
+{
+	if (add_positive_int(object, keys[0], uplink->speed_mtps) < 0 ||
+	    add_nullable_int(object, keys[1], uplink->width) < 0 ||
+	    add_positive_int(object, keys[2], uplink->bandwidth_mbps) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int add_facts(struct json_object *object, const struct topology_device *device)
+{
+	struct json_object *array = json_object_new_array();
+
+	if (add(object, "facts", array) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < TOPOLOGY_FACTS_N; i++) {
+		struct json_object *fact;
+
+		if (!device->facts[i].origin)
+			continue;
+		fact = json_object_new_object();
+		if (append(array, fact) < 0 ||
+		    add_string(fact, "fact", topology_fact_kind_to_string((enum topology_fact_kind)i)) < 0 ||
+		    add_fact(fact, &device->facts[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Where the device is, and how it is joined to what is above it. */
+static int add_place(struct json_object *object, const struct topology_device *device)
+{
+	static const char *const keys[] = { "pci_speed_mtps", "pci_width", "pci_bandwidth_mbps" };
+	static const struct topology_uplink unknown = { 0, TOPOLOGY_UNKNOWN, 0 };
+	const struct topology_uplink *uplink = device->facts[TOPOLOGY_FACT_PCI_LINK].origin ? &device->pci_link :
+											      &unknown;
+
+	if (add_string(object, "arch", device->arch) < 0 || add_string(object, "hive", device->hive) < 0 ||
+	    add_string(object, "parent", device->parent) < 0 || add_string(object, "cpu", device->cpu) < 0 ||
+	    add_uplink(object, keys, uplink) < 0 ||
+	    add_string(object, "cpu_link_type", topology_link_type_to_string(device->cpu_link.type)) < 0)
+		return -ENOMEM;
+	if (add_positive_int(object, "cpu_link_count", device->cpu_link.count) < 0 ||
+	    add_nullable_int(object, "cpu_link_bandwidth_mbps",
+			     device->cpu_link.type ? device->cpu_link.bandwidth_mbps : TOPOLOGY_UNKNOWN) < 0)
+		return -ENOMEM;
+	return add_facts(object, device);
+}
+
 struct json_object *topology_device_to_json(const struct topology_device *device)
 {
 	_cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
@@ -108,6 +169,8 @@ struct json_object *topology_device_to_json(const struct topology_device *device
 	for (size_t i = 0; i < device->n_distances; i++)
 		if (append(distances, distance_to_json(&device->distances[i])) < 0)
 			return NULL;
+	if (add_place(object, device) < 0)
+		return NULL;
 	return steal_ptr(&object);
 }
 
@@ -126,7 +189,12 @@ struct json_object *topology_link_to_json(const struct topology *topology, const
 	    add_nullable_int(object, "write_latency_ns", link->write_latency_ns) < 0 ||
 	    add_nullable_int(object, "hops", link->hops) < 0 ||
 	    add_string(object, "provenance", link->provenance) < 0 ||
-	    add_nullable_int(object, "measured_at_s", link->measured_at_s) < 0)
+	    add_nullable_int(object, "measured_at_s", link->measured_at_s) < 0 ||
+	    add_positive_int(object, "count", link->count) < 0 ||
+	    add_positive_int(object, "n_records", link->n_records) < 0 ||
+	    add_nullable_int(object, "pci_record_mbps",
+			     link->has_pci_record ? link->pci_bandwidth_mbps : TOPOLOGY_UNKNOWN) < 0 ||
+	    add_fact(object, &link->fact) < 0)
 		return NULL;
 	return steal_ptr(&object);
 }
@@ -148,319 +216,123 @@ struct json_object *topology_group_to_json(const struct topology *topology, cons
 	return steal_ptr(&object);
 }
 
-struct json_object *topology_to_json(const struct topology *topology)
+static struct json_object *node_to_json(const struct topology *topology, size_t index)
 {
+	static const char *const keys[] = { "speed_mtps", "width", "bandwidth_mbps" };
 	_cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-	struct json_object *array;
+	const struct topology_node *node = &topology->nodes[index];
 
-	if (!object || add_string(object, "schema", SCHEMA) < 0 ||
-	    add_int(object, "generation", topology->generation) < 0 ||
-	    add_string(object, "source", topology_source_to_string(topology->source)) < 0)
+	if (!object || add_string(object, "name", node->name) < 0 ||
+	    add_string(object, "kind", topology_node_kind_to_string(node->kind)) < 0 ||
+	    add_string(object, "parent", node->parent) < 0 || add_uplink(object, keys, &node->uplink) < 0 ||
+	    add_nullable_int(object, "numa_node", node->numa_node) < 0 ||
+	    add_nullable_int(object, "socket", node->socket) < 0 || add_string(object, "vendor", node->vendor) < 0 ||
+	    add_nullable_int(object, "model", node->model) < 0 ||
+	    add_nullable_int(object, "port_mbps", node->port_mbps) < 0 || add_fact(object, &node->fact) < 0)
 		return NULL;
-	array = json_object_new_array();
-	if (add(object, "devices", array) < 0)
-		return NULL;
-	for (size_t i = 0; i < topology->n_devices; i++)
-		if (append(array, topology_device_to_json(&topology->devices[i])) < 0)
-			return NULL;
-	array = json_object_new_array();
-	if (add(object, "links", array) < 0)
-		return NULL;
-	for (size_t i = 0; i < topology->n_links; i++)
-		if (append(array, topology_link_to_json(topology, &topology->links[i])) < 0)
-			return NULL;
-	array = json_object_new_array();
-	if (add(object, "groups", array) < 0)
-		return NULL;
-	for (size_t i = 0; i < topology->n_groups; i++)
-		if (append(array, topology_group_to_json(topology, &topology->groups[i])) < 0)
-			return NULL;
-	array = json_object_new_array();
-	if (add(object, "warnings", array) < 0)
-		return NULL;
-	for (size_t i = 0; i < topology->n_warnings; i++)
-		if (append(array, json_object_new_string(topology->warnings[i])) < 0)
-			return NULL;
 	return steal_ptr(&object);
 }
 
-/*
- * Reading. Each getter gives -EBADMSG for a value that is absent or of another type; strings are borrowed from the
- * object. A string with a NUL inside would be cut short, so it is refused.
- */
-static int get(struct json_object *object, const char *key, enum json_type type, struct json_object **ret)
+static struct json_object *attachment_to_json(const struct topology *topology, size_t index)
 {
-	struct json_object *value;
+	_cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+	const struct topology_attachment *at = &topology->attachments[index];
 
-	if (!json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, type))
-		return -EBADMSG;
-	*ret = value;
-	return 0;
+	if (!object || add_string(object, "device", topology->devices[at->device].name) < 0 ||
+	    add_string(object, "node", topology->nodes[at->node].name) < 0 ||
+	    add_string(object, "link_type", topology_link_type_to_string(at->type)) < 0 ||
+	    add_positive_int(object, "count", at->count) < 0 ||
+	    add_positive_int(object, "n_records", at->n_records) < 0 ||
+	    add_nullable_int(object, "to_bandwidth_mbps", at->to_bandwidth_mbps) < 0 ||
+	    add_nullable_int(object, "from_bandwidth_mbps", at->from_bandwidth_mbps) < 0 ||
+	    add_fact(object, &at->fact) < 0)
+		return NULL;
+	return steal_ptr(&object);
 }
 
-static int string_of(struct json_object *value, const char **ret)
+static struct json_object *memory_to_json(const struct topology *topology, size_t index)
 {
-	const char *text;
+	_cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+	const struct topology_memory *memory = &topology->memories[index];
 
-	if (!json_object_is_type(value, json_type_string))
-		return -EBADMSG;
-	text = json_object_get_string(value);
-	if (strlen(text) != (size_t)json_object_get_string_len(value))
-		return -EBADMSG;
-	*ret = text;
-	return 0;
+	if (!object || add_string(object, "name", memory->name) < 0 ||
+	    add_string(object, "kind", topology_memory_kind_to_string(memory->kind)) < 0 ||
+	    add_nullable_int(object, "numa_node", memory->numa_node) < 0 ||
+	    add_nullable_int(object, "size_bytes", memory->size_bytes) < 0 ||
+	    add_nullable_int(object, "free_bytes", memory->free_bytes) < 0 ||
+	    add_nullable_int(object, "bandwidth_mbps", memory->bandwidth_mbps) < 0 ||
+	    add_string(object, "device", memory->device) < 0 || add_fact(object, &memory->fact) < 0)
+		return NULL;
+	return steal_ptr(&object);
 }
 
-static int get_string(struct json_object *object, const char *key, const char **ret)
+static struct json_object *access_to_json(const struct topology *topology, size_t index)
 {
-	struct json_object *value;
+	_cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+	const struct topology_access *access = &topology->accesses[index];
 
-	if (get(object, key, json_type_string, &value) < 0)
-		return -EBADMSG;
-	return string_of(value, ret);
+	if (!object || add_string(object, "memory", topology->memories[access->memory].name) < 0 ||
+	    add_string(object, "initiator", access->initiator) < 0 ||
+	    add_nullable_int(object, "access_class", access->access_class) < 0 ||
+	    add_nullable_int(object, "read_bandwidth_mbps", access->read_bandwidth_mbps) < 0 ||
+	    add_nullable_int(object, "write_bandwidth_mbps", access->write_bandwidth_mbps) < 0 ||
+	    add_nullable_int(object, "read_latency_ns", access->read_latency_ns) < 0 ||
+	    add_nullable_int(object, "write_latency_ns", access->write_latency_ns) < 0 ||
+	    add_fact(object, &access->fact) < 0)
+		return NULL;
+	return steal_ptr(&object);
 }
 
-/* Names are compared, printed in columns and separated by blanks elsewhere. */
-static int get_name(struct json_object *object, const char *key, const char **ret)
+static struct json_object *device_at_to_json(const struct topology *topology, size_t index)
 {
-	const char *text;
-
-	if (get_string(object, key, &text) < 0 || !*text)
-		return -EBADMSG;
-	for (const char *p = text; *p; p++)
-		if (*p <= ' ' || *p > '~')
-			return -EBADMSG;
-	*ret = text;
-	return 0;
+	return topology_device_to_json(&topology->devices[index]);
 }
 
-static int get_int(struct json_object *object, const char *key, int64_t *ret)
+static struct json_object *link_at_to_json(const struct topology *topology, size_t index)
 {
-	struct json_object *value;
-
-	if (get(object, key, json_type_int, &value) < 0 || json_object_get_int64(value) < 0)
-		return -EBADMSG;
-	/* json-c keeps what is above INT64_MAX as unsigned, and cuts it here. Nothing we count is that large. */
-	if (json_object_get_uint64(value) > INT64_MAX)
-		return -EBADMSG;
-	*ret = json_object_get_int64(value);
-	return 0;
+	return topology_link_to_json(topology, &topology->links[index]);
 }
 
-static bool is_null(struct json_object *object, const char *key)
+static struct json_object *group_at_to_json(const struct topology *topology, size_t index)
 {
-	struct json_object *value;
-
-	return !json_object_object_get_ex(object, key, &value) || !value;
+	return topology_group_to_json(topology, &topology->groups[index]);
 }
 
-static int get_nullable_string(struct json_object *object, const char *key, const char **ret)
+static struct json_object *warning_at_to_json(const struct topology *topology, size_t index)
 {
-	*ret = NULL;
-	return is_null(object, key) ? 0 : get_string(object, key, ret);
+	return json_object_new_string(topology->warnings[index]);
 }
 
-static int get_nullable_int(struct json_object *object, const char *key, int64_t *ret)
+struct json_object *topology_to_json(const struct topology *topology)
 {
-	*ret = TOPOLOGY_UNKNOWN;
-	return is_null(object, key) ? 0 : get_int(object, key, ret);
-}
-
-static int region_from_json(struct json_object *object, struct topology_region *region)
-{
-	const char *name;
-
-	if (!json_object_is_type(object, json_type_object) || get_name(object, "name", &name) < 0 ||
-	    get_int(object, "size_bytes", &region->size_bytes) < 0 ||
-	    get_int(object, "free_bytes", &region->free_bytes) < 0 ||
-	    get_int(object, "resident_bytes", &region->resident_bytes) < 0)
-		return -EBADMSG;
-	/* Borrowed: the builder copies it. */
-	region->name = (char *)name;
-	region->dead_bytes = TOPOLOGY_UNKNOWN;
-	region->pagemap = TOPOLOGY_PAGEMAP_UNKNOWN;
-	region->pagemap_refs_handles = region->pagemap_refs_pages = region->pagemap_refs_mappings = TOPOLOGY_UNKNOWN;
-	return 0;
-}
-
-/* Borrowed: the builder copies them. An older writer has none. */
-static int distances_from_json(struct json_object *object, struct topology_device *device)
-{
-	struct json_object *array;
-	size_t n;
-
-	if (is_null(object, "distances"))
-		return 0;
-	if (get(object, "distances", json_type_array, &array) < 0)
-		return -EBADMSG;
-	n = json_object_array_length(array);
-	if (n > TOPOLOGY_DEVICES_MAX)
-		return -E2BIG;
-	device->distances = calloc(n ? n : 1, sizeof(*device->distances));
-	if (!device->distances)
-		return -ENOMEM;
-	for (; device->n_distances < n; device->n_distances++) {
-		struct topology_distance *distance = &device->distances[device->n_distances];
-		struct json_object *item = json_object_array_get_idx(array, device->n_distances);
-		const char *name;
-
-		if (!json_object_is_type(item, json_type_object) || get_name(item, "device", &name) < 0 ||
-		    get_int(item, "distance", &distance->distance) < 0)
-			return -EBADMSG;
-		distance->device = (char *)name;
-	}
-	return 0;
-}
-
-static int device_from_json(struct topology_builder *builder, struct json_object *object)
-{
-	_cleanup_(freep) struct topology_region *regions = NULL;
-	_cleanup_(freep) struct topology_distance *distances = NULL;
-	const char *name, *driver, *state, *render_node, *bridge, *pci_class;
-	struct topology_device device = { 0 };
-	struct json_object *array;
-	int r;
-
-	if (!json_object_is_type(object, json_type_object) || get_name(object, "name", &name) < 0 ||
-	    get_nullable_string(object, "driver", &driver) < 0 || get_string(object, "state", &state) < 0 ||
-	    get_nullable_int(object, "incarnation", &device.incarnation) < 0 ||
-	    get_nullable_int(object, "numa_node", &device.numa_node) < 0 ||
-	    get_nullable_string(object, "render_node", &render_node) < 0 ||
-	    get_nullable_int(object, "n_handles", &device.n_handles) < 0 ||
-	    get(object, "regions", json_type_array, &array) < 0 ||
-	    get_nullable_string(object, "upstream_bridge", &bridge) < 0 ||
-	    get_nullable_string(object, "pci_class", &pci_class) < 0)
-		return -EBADMSG;
-	device.name = (char *)name;
-	device.driver = (char *)driver;
-	device.render_node = (char *)render_node;
-	device.upstream_bridge = (char *)bridge;
-	device.pci_class = (char *)pci_class;
-	device.state = topology_state_from_string(state);
-	if (!device.state)
-		return topology_builder_warn(builder, "unreadable device: %s: state: " NEWER ": left out", name);
-	device.n_regions = json_object_array_length(array);
-	regions = calloc(device.n_regions ? device.n_regions : 1, sizeof(*regions));
-	if (!regions)
-		return -ENOMEM;
-	for (size_t i = 0; i < device.n_regions; i++) {
-		r = region_from_json(json_object_array_get_idx(array, i), &regions[i]);
-		if (r < 0)
-			return r;
-	}
-	device.regions = regions;
-	r = distances_from_json(object, &device);
-	distances = device.distances;
-	if (r < 0)
-		return r;
-	r = topology_builder_add_device(builder, &device);
-	return r == -EEXIST ? -EBADMSG : r;
-}
-
-static int link_from_json(struct topology_builder *builder, struct json_object *object)
-{
-	const char *accessor, *owner, *type, *why_not, *provenance;
-	struct topology_link link = { 0 };
-	struct json_object *up;
-
-	if (!json_object_is_type(object, json_type_object) || get_name(object, "accessor", &accessor) < 0 ||
-	    get_name(object, "owner", &owner) < 0 || get_string(object, "link_type", &type) < 0 ||
-	    get(object, "up", json_type_boolean, &up) < 0 || get_nullable_string(object, "why_not", &why_not) < 0 ||
-	    get_nullable_int(object, "read_bandwidth_mbps", &link.read_bandwidth_mbps) < 0 ||
-	    get_nullable_int(object, "write_bandwidth_mbps", &link.write_bandwidth_mbps) < 0 ||
-	    get_nullable_int(object, "read_latency_ns", &link.read_latency_ns) < 0 ||
-	    get_nullable_int(object, "write_latency_ns", &link.write_latency_ns) < 0 ||
-	    get_nullable_int(object, "hops", &link.hops) < 0 ||
-	    get_nullable_string(object, "provenance", &provenance) < 0 ||
-	    get_nullable_int(object, "measured_at_s", &link.measured_at_s) < 0)
-		return -EBADMSG;
-	link.type = topology_link_type_from_string(type);
-	if (!link.type)
-		return topology_builder_warn(builder, "unreadable link: %s -> %s: type: " NEWER ": left out", accessor,
-					     owner);
-	link.up = json_object_get_boolean(up);
-	link.why_not = (char *)why_not;
-	link.provenance = (char *)provenance;
-	return topology_builder_add_link(builder, accessor, owner, &link);
-}
-
-static int group_from_json(struct topology_builder *builder, struct json_object *object)
-{
-	_cleanup_(freep) const char **members = NULL;
-	const char *id, *type_name;
-	struct json_object *array;
-	enum topology_link_type type;
-	size_t n_members;
-
-	if (!json_object_is_type(object, json_type_object) || get_name(object, "id", &id) < 0 ||
-	    get_string(object, "link_type", &type_name) < 0 || get(object, "members", json_type_array, &array) < 0)
-		return -EBADMSG;
-	type = topology_link_type_from_string(type_name);
-	if (!type)
-		return topology_builder_warn(builder, "unreadable group: %s: type: " NEWER ": left out", id);
-	n_members = json_object_array_length(array);
-	members = calloc(n_members ? n_members : 1, sizeof(*members));
-	if (!members)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_members; i++)
-		if (string_of(json_object_array_get_idx(array, i), &members[i]) < 0)
-			return -EBADMSG;
-	return topology_builder_add_group(builder, id, type, members, n_members);
-}
-
-static int warning_from_json(struct topology_builder *builder, struct json_object *object)
-{
-	const char *text;
-
-	if (string_of(object, &text) < 0)
-		return -EBADMSG;
-	return topology_builder_warn(builder, "%s", text);
-}
-
-int topology_from_json(struct json_object *object, struct topology **ret)
-{
-	static const struct {
+	const struct {
 		const char *key;
-		int (*read)(struct topology_builder *builder, struct json_object *object);
-		size_t n_max;
-	} arrays[] = {
-		{ "devices", device_from_json, TOPOLOGY_DEVICES_MAX },
-		{ "links", link_from_json, (size_t)TOPOLOGY_DEVICES_MAX * TOPOLOGY_DEVICES_MAX },
-		{ "groups", group_from_json, TOPOLOGY_DEVICES_MAX * 8 },
-		{ "warnings", warning_from_json, TOPOLOGY_WARNINGS_MAX + 1 },
-	};
-	_cleanup_(topology_builder_freep) struct topology_builder *builder = NULL;
-	const char *schema, *source_name;
-	enum topology_source source;
-	int64_t generation;
-	int r;
-
-	if (!json_object_is_type(object, json_type_object) || get_string(object, "schema", &schema) < 0)
-		return -EBADMSG;
-	if (strcmp(schema, SCHEMA))
-		return -EPROTONOSUPPORT;
-	if (get_int(object, "generation", &generation) < 0 || get_string(object, "source", &source_name) < 0)
-		return -EBADMSG;
-	source = !strcmp(source_name, "kernel")	 ? TOPOLOGY_SOURCE_KERNEL :
-		 !strcmp(source_name, "partial") ? TOPOLOGY_SOURCE_PARTIAL :
-						   0;
-	if (!source)
-		return -EBADMSG;
-	r = topology_builder_new(source, generation, &builder);
-	for (size_t i = 0; r == 0 && i < sizeof(arrays) / sizeof(arrays[0]); i++) {
-		struct json_object *array;
+		struct json_object *(*write)(const struct topology *topology, size_t index);
 		size_t n;
+	} arrays[] = {
+		{ "devices", device_at_to_json, topology->n_devices },
+		{ "links", link_at_to_json, topology->n_links },
+		{ "groups", group_at_to_json, topology->n_groups },
+		{ "warnings", warning_at_to_json, topology->n_warnings },
+		{ "nodes", node_to_json, topology->n_nodes },
+		{ "attachments", attachment_to_json, topology->n_attachments },
+		{ "memories", memory_to_json, topology->n_memories },
+		{ "accesses", access_to_json, topology->n_accesses },
+	};
+	_cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
 
-		r = get(object, arrays[i].key, json_type_array, &array);
-		if (r < 0)
-			return r;
-		n = json_object_array_length(array);
-		if (n > arrays[i].n_max)
-			return -E2BIG;
-		for (size_t j = 0; r == 0 && j < n; j++)
-			r = arrays[i].read(builder, json_object_array_get_idx(array, j));
+	if (!object || add_string(object, "schema", TOPOLOGY_JSON_SCHEMA) < 0 ||
+	    add_int(object, "generation", topology->generation) < 0 ||
+	    add_string(object, "source", topology_source_to_string(topology->source)) < 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
+		struct json_object *array = json_object_new_array();
+
+		if (add(object, arrays[i].key, array) < 0)
+			return NULL;
+		for (size_t j = 0; j < arrays[i].n; j++)
+			if (append(array, arrays[i].write(topology, j)) < 0)
+				return NULL;
 	}
-	if (r < 0)
-		return r;
-	return topology_builder_finish(builder, ret);
+	return steal_ptr(&object);
 }

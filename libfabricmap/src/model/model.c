@@ -36,6 +36,44 @@ static const char *const pagemap_names[] = {
 	[TOPOLOGY_PAGEMAP_DEAD] = "dead",
 };
 
+static const char *const origin_names[] = {
+	[TOPOLOGY_ORIGIN_FABRIC] = "fabric", [TOPOLOGY_ORIGIN_NVML] = "nvml", [TOPOLOGY_ORIGIN_PCI] = "pci",
+	[TOPOLOGY_ORIGIN_KFD] = "kfd",	     [TOPOLOGY_ORIGIN_NUMA] = "numa", [TOPOLOGY_ORIGIN_HWLOC] = "hwloc",
+	[TOPOLOGY_ORIGIN_NCCL] = "nccl",     [TOPOLOGY_ORIGIN_JSON] = "json",
+};
+
+static const char *const confidence_names[] = {
+	[TOPOLOGY_CONFIDENCE_MEASURED] = "measured",
+	[TOPOLOGY_CONFIDENCE_REPORTED] = "reported",
+	[TOPOLOGY_CONFIDENCE_DERIVED] = "derived",
+	[TOPOLOGY_CONFIDENCE_ASSUMED] = "assumed",
+};
+
+static const char *const node_kind_names[] = {
+	[TOPOLOGY_NODE_CPU] = "cpu", [TOPOLOGY_NODE_BRIDGE] = "bridge",	      [TOPOLOGY_NODE_SWITCH] = "switch",
+	[TOPOLOGY_NODE_NIC] = "nic", [TOPOLOGY_NODE_INITIATOR] = "initiator",
+};
+
+static const char *const memory_kind_names[] = {
+	[TOPOLOGY_MEMORY_DRAM] = "dram",
+	[TOPOLOGY_MEMORY_HBM] = "hbm",
+	[TOPOLOGY_MEMORY_CXL] = "cxl",
+	[TOPOLOGY_MEMORY_NVM] = "nvm",
+};
+
+static const char *const pair_kind_names[] = {
+	[TOPOLOGY_PAIR_DIRECT] = "direct",
+	[TOPOLOGY_PAIR_SWITCH] = "switch",
+	[TOPOLOGY_PAIR_PCI] = "pci",
+	[TOPOLOGY_PAIR_UNKNOWN] = "unknown",
+};
+
+static const char *const fact_kind_names[] = {
+	[TOPOLOGY_FACT_NUMA_NODE] = "numa_node", [TOPOLOGY_FACT_ARCH] = "arch", [TOPOLOGY_FACT_HIVE] = "hive",
+	[TOPOLOGY_FACT_PARENT] = "parent",	 [TOPOLOGY_FACT_CPU] = "cpu",	[TOPOLOGY_FACT_PCI_LINK] = "pci_link",
+	[TOPOLOGY_FACT_CPU_LINK] = "cpu_link",
+};
+
 static const char *const source_names[] = {
 	[TOPOLOGY_SOURCE_KERNEL] = "kernel",
 	[TOPOLOGY_SOURCE_PARTIAL] = "partial",
@@ -64,6 +102,78 @@ enum topology_link_type topology_link_type_from_string(const char *text)
 enum topology_pagemap topology_pagemap_from_string(const char *text)
 {
 	return (enum topology_pagemap)name_find(pagemap_names, N_NAMES(pagemap_names), text);
+}
+
+enum topology_origin topology_origin_from_string(const char *text)
+{
+	return (enum topology_origin)name_find(origin_names, N_NAMES(origin_names), text);
+}
+
+enum topology_confidence topology_confidence_from_string(const char *text)
+{
+	return (enum topology_confidence)name_find(confidence_names, N_NAMES(confidence_names), text);
+}
+
+enum topology_node_kind topology_node_kind_from_string(const char *text)
+{
+	return (enum topology_node_kind)name_find(node_kind_names, N_NAMES(node_kind_names), text);
+}
+
+enum topology_memory_kind topology_memory_kind_from_string(const char *text)
+{
+	return (enum topology_memory_kind)name_find(memory_kind_names, N_NAMES(memory_kind_names), text);
+}
+
+enum topology_fact_kind topology_fact_kind_from_string(const char *text)
+{
+	for (size_t i = 0; i < N_NAMES(fact_kind_names); i++)
+		if (!strcmp(fact_kind_names[i], text))
+			return (enum topology_fact_kind)i;
+	return TOPOLOGY_FACTS_N;
+}
+
+const char *topology_origin_to_string(enum topology_origin origin)
+{
+	return (size_t)origin < N_NAMES(origin_names) ? origin_names[origin] : NULL;
+}
+
+const char *topology_confidence_to_string(enum topology_confidence confidence)
+{
+	return (size_t)confidence < N_NAMES(confidence_names) ? confidence_names[confidence] : NULL;
+}
+
+const char *topology_node_kind_to_string(enum topology_node_kind kind)
+{
+	return (size_t)kind < N_NAMES(node_kind_names) ? node_kind_names[kind] : NULL;
+}
+
+const char *topology_memory_kind_to_string(enum topology_memory_kind kind)
+{
+	return (size_t)kind < N_NAMES(memory_kind_names) ? memory_kind_names[kind] : NULL;
+}
+
+const char *topology_pair_kind_to_string(enum topology_pair_kind kind)
+{
+	return (size_t)kind < N_NAMES(pair_kind_names) ? pair_kind_names[kind] : NULL;
+}
+
+const char *topology_fact_kind_to_string(enum topology_fact_kind kind)
+{
+	return (size_t)kind < N_NAMES(fact_kind_names) ? fact_kind_names[kind] : NULL;
+}
+
+bool topology_link_type_is_fabric(enum topology_link_type type)
+{
+	switch (type) {
+	case TOPOLOGY_LINK_XGMI:
+	case TOPOLOGY_LINK_NVLINK:
+	case TOPOLOGY_LINK_XE_LINK:
+	case TOPOLOGY_LINK_CXL:
+	case TOPOLOGY_LINK_SOFTGPU:
+		return true;
+	default:
+		return false;
+	}
 }
 
 const char *topology_state_to_string(enum topology_state state)
@@ -157,13 +267,15 @@ int topology_name_compare(const char *a, const char *b)
 	return strcmp(a, b);
 }
 
-ssize_t topology_device_find(const struct topology *topology, const char *name)
+/* The arrays of named things begin with the name, and are sorted by it. */
+static ssize_t named_find(const void *array, size_t n, size_t element_bytes, const char *name)
 {
-	size_t low = 0, high = topology->n_devices;
+	size_t low = 0, high = n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int r = topology_name_compare(name, topology->devices[middle].name);
+		const char *const *at = (const void *)((const char *)array + middle * element_bytes);
+		int r = topology_name_compare(name, *at);
 
 		if (r == 0)
 			return (ssize_t)middle;
@@ -172,7 +284,28 @@ ssize_t topology_device_find(const struct topology *topology, const char *name)
 		else
 			low = middle + 1;
 	}
-	return -ENODEV;
+	return -ENOENT;
+}
+
+static_assert(offsetof(struct topology_device, name) == 0, "named_find()");
+static_assert(offsetof(struct topology_node, name) == 0, "named_find()");
+static_assert(offsetof(struct topology_memory, name) == 0, "named_find()");
+
+ssize_t topology_device_find(const struct topology *topology, const char *name)
+{
+	ssize_t index = named_find(topology->devices, topology->n_devices, sizeof(*topology->devices), name);
+
+	return index < 0 ? -ENODEV : index;
+}
+
+ssize_t topology_node_find(const struct topology *topology, const char *name)
+{
+	return named_find(topology->nodes, topology->n_nodes, sizeof(*topology->nodes), name);
+}
+
+ssize_t topology_memory_find(const struct topology *topology, const char *name)
+{
+	return named_find(topology->memories, topology->n_memories, sizeof(*topology->memories), name);
 }
 
 const struct topology_link *topology_link_find(const struct topology *topology, size_t accessor, size_t owner)
@@ -225,6 +358,10 @@ void topology_device_fini(struct topology_device *device)
 	free(device->name);
 	free(device->driver);
 	free(device->render_node);
+	free(device->arch);
+	free(device->hive);
+	free(device->parent);
+	free(device->cpu);
 	*device = (struct topology_device){ 0 };
 }
 
@@ -240,6 +377,27 @@ void topology_group_fini(struct topology_group *group)
 	free(group->id);
 	free(group->members);
 	*group = (struct topology_group){ 0 };
+}
+
+void topology_node_fini(struct topology_node *node)
+{
+	free(node->name);
+	free(node->parent);
+	free(node->vendor);
+	*node = (struct topology_node){ 0 };
+}
+
+void topology_memory_fini(struct topology_memory *memory)
+{
+	free(memory->name);
+	free(memory->device);
+	*memory = (struct topology_memory){ 0 };
+}
+
+void topology_access_fini(struct topology_access *access)
+{
+	free(access->initiator);
+	*access = (struct topology_access){ 0 };
 }
 
 struct topology *topology_ref(struct topology *topology)
@@ -260,8 +418,19 @@ struct topology *topology_unref(struct topology *topology)
 		topology_link_fini(&topology->links[i]);
 	for (size_t i = 0; i < topology->n_groups; i++)
 		topology_group_fini(&topology->groups[i]);
+	for (size_t i = 0; i < topology->n_nodes; i++)
+		topology_node_fini(&topology->nodes[i]);
+	for (size_t i = 0; i < topology->n_memories; i++)
+		topology_memory_fini(&topology->memories[i]);
+	for (size_t i = 0; i < topology->n_accesses; i++)
+		topology_access_fini(&topology->accesses[i]);
 	for (size_t i = 0; i < topology->n_warnings; i++)
 		free(topology->warnings[i]);
+	free(topology->nodes);
+	free(topology->attachments);
+	free(topology->attachments_first);
+	free(topology->memories);
+	free(topology->accesses);
 	free(topology->devices);
 	free(topology->links);
 	free(topology->links_first);

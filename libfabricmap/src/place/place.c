@@ -1,37 +1,15 @@
 // SPDX-License-Identifier: MIT
-/*
- * Choosing devices. Works on a matrix of the candidates' pairs, which are in the topology's order, so that among sets
- * of equal value the first one found is the one with the lowest names.
- */
+/* A request by names, made a question by numbers; and its answer, in names again. */
 #include "place/place.h"
 
 #include "base/base.h"
+#include "place/bits.h"
+#include "place/nic.h"
+#include "place/place-internal.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-struct candidate {
-	size_t device, region;
-};
-
-/* What a set is worth, most important first. */
-struct value {
-	int64_t n_linked; /* pairs */
-	int64_t bottleneck_mbps;
-	int64_t sum_mbps;
-};
-
-struct search {
-	const struct candidate *candidates;
-	size_t n;
-	const struct topology_pair *pairs; /* n * n */
-	size_t count;
-	size_t *chosen, *best;
-	struct value best_value;
-	bool found;
-};
 
 struct placement *placement_free(struct placement *placement)
 {
@@ -40,6 +18,7 @@ struct placement *placement_free(struct placement *placement)
 	for (size_t i = 0; i < placement->n_devices; i++)
 		free(placement->devices[i].reason);
 	free(placement->devices);
+	place_answer_fini(&placement->answer);
 	free(placement);
 	return NULL;
 }
@@ -53,118 +32,90 @@ void place_failure_fini(struct place_failure *failure)
 {
 	free(failure->reason);
 	free(failure->device);
+	free(failure->largest);
 	*failure = (struct place_failure){ 0 };
 }
 
-static int value_compare(const struct value *a, const struct value *b)
+static void question_fini(struct question *question)
 {
-	if (a->n_linked != b->n_linked)
-		return a->n_linked < b->n_linked ? -1 : 1;
-	if (a->bottleneck_mbps != b->bottleneck_mbps)
-		return a->bottleneck_mbps < b->bottleneck_mbps ? -1 : 1;
-	if (a->sum_mbps != b->sum_mbps)
-		return a->sum_mbps < b->sum_mbps ? -1 : 1;
+	free(question->not );
+	free(question->candidates);
+	free(question->required);
+}
+
+/* ---- names ---- */
+
+static int no_such(struct place_failure *failure, const char *what, const char *name)
+{
+	failure->device = strdup(name);
+	if (!failure->device)
+		return -ENOMEM;
+	if (asprintf(&failure->reason, "no such %s: %s", what, name) < 0) {
+		failure->reason = NULL;
+		return -ENOMEM;
+	}
+	return -ENODEV;
+}
+
+/* Marks devices by name, if nothing was said of them before. */
+static int mark_names(struct question *question, const char *const *names, size_t n, enum place_not as,
+		      struct place_failure *failure)
+{
+	for (size_t i = 0; i < n; i++) {
+		ssize_t device = topology_device_find(question->topology, names[i]);
+
+		if (device < 0)
+			return no_such(failure, "device", names[i]);
+		if (question->not [device] == PLACE_IS_CANDIDATE)
+			question->not [device] = as;
+	}
 	return 0;
 }
 
-/* The value of a set with one member more. */
-static struct value value_with(const struct search *search, struct value value, const size_t *members, size_t n,
-			       size_t next)
+static int mark_group(struct question *question, struct place_failure *failure)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct topology_pair *pair = &search->pairs[members[i] * search->n + next];
+	const struct topology *topology = question->topology;
+	_cleanup_(freep) bool *members = calloc(topology->n_devices + 1, sizeof(*members));
+	const struct topology_group *group = NULL;
 
-		value.n_linked += pair->linked;
-		value.sum_mbps += pair->bandwidth_mbps;
-		if (pair->bandwidth_mbps < value.bottleneck_mbps)
-			value.bottleneck_mbps = pair->bandwidth_mbps;
-	}
-	return value;
+	if (!members)
+		return -ENOMEM;
+	for (size_t i = 0; i < topology->n_groups && !group; i++)
+		if (!strcmp(topology->groups[i].id, question->request->group))
+			group = &topology->groups[i];
+	if (!group)
+		return no_such(failure, "group", question->request->group);
+	for (size_t i = 0; i < group->n_members; i++)
+		members[group->members[i]] = true;
+	for (size_t i = 0; i < topology->n_devices; i++)
+		if (!members[i])
+			question->not [i] = PLACE_NOT_THERE;
+	return 0;
 }
 
-/* All sets in order of names; at most C(16, 8) = 12870 of them. */
-static void search_all(struct search *search, size_t n_chosen, size_t from, struct value value)
+static int mark_nic(struct question *question, struct place_failure *failure)
 {
-	if (n_chosen == search->count) {
-		if (!search->found || value_compare(&value, &search->best_value) > 0) {
-			memcpy(search->best, search->chosen, search->count * sizeof(*search->best));
-			search->best_value = value;
-			search->found = true;
-		}
-		return;
-	}
-	for (size_t i = from; i + (search->count - n_chosen) <= search->n; i++) {
-		search->chosen[n_chosen] = i;
-		search_all(search, n_chosen + 1, i + 1, value_with(search, value, search->chosen, n_chosen, i));
-	}
+	_cleanup_(nic_map_fini) struct nic_map map = { 0 };
+	ssize_t nic = topology_node_find(question->topology, question->request->nic);
+	int r;
+
+	if (nic < 0 || question->topology->nodes[nic].kind != TOPOLOGY_NODE_NIC)
+		return no_such(failure, "NIC", question->request->nic);
+	r = nic_map_init(&map, question->topology);
+	for (size_t i = 0; r == 0 && i < question->topology->n_devices; i++)
+		if (!nic_is_nearest(&map, i, (size_t)nic))
+			question->not [i] = PLACE_NOT_THERE;
+	return r;
 }
 
-/* One device or all devices are no question, however many there are. */
-static bool is_exact(size_t n, size_t count)
-{
-	return n <= PLACE_EXACT_MAX || count == 1 || count == n;
-}
+/* ---- candidates ---- */
 
-static int index_compare(const void *a, const void *b)
-{
-	const size_t *a_index = a, *b_index = b;
-
-	return *a_index < *b_index ? -1 : *a_index > *b_index;
-}
-
-/* From each device in turn, add the one that makes the best set; the best of these sets. */
-static void search_greedy(struct search *search)
-{
-	for (size_t start = 0; start < search->n; start++) {
-		struct value value = { .bottleneck_mbps = INT64_MAX };
-		size_t n_chosen = 1;
-
-		search->chosen[0] = start;
-		while (n_chosen < search->count) {
-			struct value next_value = { .n_linked = -1 };
-			size_t next = search->n;
-
-			for (size_t i = 0; i < search->n; i++) {
-				struct value with;
-				bool is_member = false;
-
-				for (size_t j = 0; j < n_chosen; j++)
-					is_member |= search->chosen[j] == i;
-				if (is_member)
-					continue;
-				with = value_with(search, value, search->chosen, n_chosen, i);
-				if (next == search->n || value_compare(&with, &next_value) > 0) {
-					next = i;
-					next_value = with;
-				}
-			}
-			search->chosen[n_chosen++] = next;
-			value = next_value;
-		}
-		if (!search->found || value_compare(&value, &search->best_value) > 0) {
-			memcpy(search->best, search->chosen, search->count * sizeof(*search->best));
-			search->best_value = value;
-			search->found = true;
-		}
-	}
-	qsort(search->best, search->count, sizeof(*search->best), index_compare);
-}
-
-static bool is_excluded(const struct place_request *request, const char *name)
-{
-	for (size_t i = 0; i < request->n_exclude; i++)
-		if (!strcmp(request->exclude[i], name))
-			return true;
-	return false;
-}
-
-/* Index of the region with the least room that suffices, or -ENOSPC. */
-static ssize_t region_choose(const struct topology_device *device, uint64_t bytes)
+ssize_t place_region(const struct topology_device *device, uint64_t bytes)
 {
 	ssize_t best = -ENOSPC;
 
 	for (size_t i = 0; i < device->n_regions; i++) {
-		if ((uint64_t)device->regions[i].free_bytes < bytes)
+		if (device->regions[i].free_bytes < 0 || (uint64_t)device->regions[i].free_bytes < bytes)
 			continue;
 		if (best < 0 || device->regions[i].free_bytes < device->regions[best].free_bytes)
 			best = (ssize_t)i;
@@ -172,190 +123,212 @@ static ssize_t region_choose(const struct topology_device *device, uint64_t byte
 	return best;
 }
 
-static int64_t most_free(const struct topology_device *device)
+static enum place_not judge(const struct question *question, const struct topology_device *device)
 {
-	int64_t most = 0;
+	const struct place_request *request = question->request;
 
-	for (size_t i = 0; i < device->n_regions; i++)
-		if (device->regions[i].free_bytes > most)
-			most = device->regions[i].free_bytes;
-	return most;
+	if (request->at_numa_node && device->numa_node != request->numa_node)
+		return PLACE_NOT_THERE;
+	if (device->state != TOPOLOGY_STATE_ONLINE &&
+	    !(request->any_device && device->state == TOPOLOGY_STATE_UNMANAGED))
+		return PLACE_NOT_ONLINE;
+	if (place_region(device, request->bytes) >= 0 || (request->any_device && request->bytes == 0))
+		return PLACE_IS_CANDIDATE;
+	return device->n_regions == 0 ? PLACE_NOT_MEMORY : PLACE_NOT_ROOM;
 }
 
-/* Everything that is wrong with the devices that were not candidates. */
-static int reason_not_enough(const struct topology *topology, const struct place_request *request, size_t n, char **ret)
+static int find_candidates(struct question *question, const struct place_pool *pool, struct place_failure *failure)
 {
-	_cleanup_(freep) char *text = NULL;
-	const char *separator = ": ";
-	size_t size = 0;
-	FILE *file;
+	const struct place_request *request = question->request;
+	size_t n = question->topology->n_devices;
+	int r;
 
-	file = open_memstream(&text, &size);
-	if (!file)
+	question->not = calloc(n + 1, sizeof(*question->not ));
+	question->candidates = calloc(bits_words(n) + 1, sizeof(*question->candidates));
+	question->required = calloc(request->n_require + 1, sizeof(*question->required));
+	if (!question->not || !question->candidates || !question->required)
 		return -ENOMEM;
-	fprintf(file, "%zu device%s %" PRIu64 " bytes free, %" PRIu64 " asked", n, n == 1 ? " has" : "s have",
-		request->bytes, request->count);
-	for (size_t i = 0; i < topology->n_devices; i++) {
-		const struct topology_device *device = &topology->devices[i];
-
-		if (is_excluded(request, device->name))
-			fprintf(file, "%s%s (excluded)", separator, device->name);
-		else if (device->state != TOPOLOGY_STATE_ONLINE)
-			fprintf(file, "%s%s (%s)", separator, device->name, topology_state_to_string(device->state));
-		else if (device->n_regions == 0)
-			fprintf(file, "%s%s (no memory)", separator, device->name);
-		else if (region_choose(device, request->bytes) < 0)
-			fprintf(file, "%s%s (%" PRId64 " free)", separator, device->name, most_free(device));
-		else
+	r = request->group ? mark_group(question, failure) : 0;
+	if (r == 0 && request->nic)
+		r = mark_nic(question, failure);
+	if (r == 0)
+		r = mark_names(question, request->busy, request->n_busy, PLACE_NOT_FREE, failure);
+	if (r == 0)
+		r = mark_names(question, request->exclude, request->n_exclude, PLACE_NOT_WANTED, failure);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (question->not [i] != PLACE_IS_CANDIDATE)
 			continue;
-		separator = ", ";
+		question->not [i] = place_pool_is_free(pool, i) ? judge(question, &question->topology->devices[i]) :
+								  PLACE_NOT_FREE;
+		if (question->not [i] != PLACE_IS_CANDIDATE)
+			continue;
+		bits_add(question->candidates, i);
+		question->n_candidates++;
 	}
-	if (fclose(file) != 0)
-		return -ENOMEM;
-	*ret = steal_ptr(&text);
+	for (size_t i = 0; i < request->n_require; i++) {
+		ssize_t device = topology_device_find(question->topology, request->require[i]);
+
+		if (device < 0)
+			return no_such(failure, "device", request->require[i]);
+		question->required[i] = (size_t)device;
+	}
 	return 0;
 }
 
-static int device_reason(const struct search *search, size_t position, char **ret)
+/* ---- the answer ---- */
+
+static int device_reason(const struct question *question, const struct place_answer *answer, size_t position,
+			 char **ret)
 {
-	size_t member = search->best[position], n_linked = 0;
+	size_t n_linked = 0, n_others = answer->n_devices - 1;
 	int64_t least = INT64_MAX;
 	bool assumed = false;
 	int r;
 
-	for (size_t i = 0; i < search->count; i++) {
-		const struct topology_pair *pair = &search->pairs[member * search->n + search->best[i]];
-
-		if (search->best[i] == member)
-			continue;
-		n_linked += pair->linked;
-		assumed |= pair->assumed;
-		if (pair->bandwidth_mbps < least)
-			least = pair->bandwidth_mbps;
+	if (n_others == 0) {
+		r = asprintf(ret, question->request->bytes ? "has the memory free" : "free");
+		return r < 0 ? -ENOMEM : 0;
 	}
-	if (search->count == 1)
-		r = asprintf(ret, "lowest name with the memory free");
-	else
-		r = asprintf(ret, "linked to %zu of %zu others, least pair bandwidth %" PRId64 " MB/s%s", n_linked,
-			     search->count - 1, least, assumed ? " (assumed)" : "");
+	for (size_t i = 0; i < answer->n_devices; i++) {
+		struct topology_pair pair;
+
+		if (i == position)
+			continue;
+		pair = topology_pair(question->topology, answer->devices[position], answer->devices[i]);
+		n_linked += pair.linked;
+		assumed |= pair.assumed;
+		if (pair.bandwidth_mbps < least)
+			least = pair.bandwidth_mbps;
+	}
+	r = asprintf(ret, "linked to %zu of %zu others, least pair bandwidth %" PRId64 " MB/s%s", n_linked, n_others,
+		     least, assumed ? " (assumed)" : "");
 	return r < 0 ? -ENOMEM : 0;
 }
 
-static int placement_new(const struct search *search, struct placement **ret)
+/* Beyond that many devices nobody reads a line about each, and each takes a look at all others. */
+enum { REASONS_MAX = 256 };
+
+/* Takes over the answer's arrays, on success. */
+static int placement_new(const struct question *question, struct place_answer *answer, struct placement **ret)
 {
 	_cleanup_(placement_freep) struct placement *placement = NULL;
-	bool assumed = false;
 	int r;
 
 	placement = calloc(1, sizeof(*placement));
 	if (!placement)
 		return -ENOMEM;
-	placement->devices = calloc(search->count, sizeof(*placement->devices));
+	placement->devices = calloc(answer->n_devices, sizeof(*placement->devices));
 	if (!placement->devices)
 		return -ENOMEM;
-	for (size_t i = 0; i < search->count; i++) {
-		const struct candidate *candidate = &search->candidates[search->best[i]];
-		char *reason;
+	for (size_t i = 0; i < answer->n_devices; i++) {
+		const struct topology_device *device = &question->topology->devices[answer->devices[i]];
+		ssize_t region = place_region(device, question->request->bytes);
+		char *reason = NULL;
 
-		for (size_t j = 0; j < i; j++)
-			assumed |= search->pairs[search->best[i] * search->n + search->best[j]].assumed;
-		r = device_reason(search, i, &reason);
-		if (r < 0)
-			return r;
+		if (answer->n_devices <= REASONS_MAX) {
+			r = device_reason(question, answer, i, &reason);
+			if (r < 0)
+				return r;
+		}
 		placement->devices[placement->n_devices++] = (struct placement_device){
-			.device = candidate->device,
-			.region = candidate->region,
+			.device = answer->devices[i],
+			.region = region < 0 ? TOPOLOGY_NONE : (size_t)region,
 			.reason = reason,
 		};
 	}
-	placement->linked = search->best_value.n_linked == (int64_t)(search->count * (search->count - 1) / 2);
-	placement->sum_mbps = search->best_value.sum_mbps;
-	placement->bottleneck_mbps = search->count == 1 || assumed ? TOPOLOGY_UNKNOWN :
-								     search->best_value.bottleneck_mbps;
-	placement->exact = is_exact(search->n, search->count);
+	placement->linked = answer->linked;
+	placement->sum_mbps = answer->sum_mbps;
+	placement->bottleneck_mbps = answer->n_devices == 1 || answer->n_assumed > 0 ? TOPOLOGY_UNKNOWN :
+										       answer->bottleneck_mbps;
+	placement->exact = answer->proved;
+	placement->objective = question->request->objective;
+	placement->answer = *answer;
+	*answer = (struct place_answer){ 0 };
 	*ret = steal_ptr(&placement);
 	return 0;
 }
 
-/* Hand what is known of a failure to the caller. */
-static int give_up(struct place_failure *failure, struct place_failure *ret_failure, int r)
+static int solve(struct question *question, struct placement **ret, struct place_refusal *ret_refusal)
 {
-	if (ret_failure) {
-		*ret_failure = *failure;
-		*failure = (struct place_failure){ 0 };
-	}
-	return r;
+	_cleanup_(place_answer_fini) struct place_answer answer = { 0 };
+	const struct place_pool *pool;
+	int r;
+
+	r = place_site_pool(question->site, question->relation, &pool);
+	if (r < 0)
+		return r;
+	r = place_solve(pool, &question->ask, &answer, ret_refusal);
+	if (r < 0)
+		return r;
+	return placement_new(question, &answer, ret);
 }
 
-static int check_request(const struct topology *topology, const struct place_request *request,
-			 struct place_failure *failure)
+static int find(struct question *question, struct placement **ret, struct place_refusal *ret_refusal)
 {
-	if (request->count == 0) {
-		failure->reason = strdup("0 devices asked");
-		return failure->reason ? -EINVAL : -ENOMEM;
-	}
-	for (size_t i = 0; i < request->n_exclude; i++) {
-		if (topology_device_find(topology, request->exclude[i]) >= 0)
-			continue;
-		failure->device = strdup(request->exclude[i]);
-		if (!failure->device)
-			return -ENOMEM;
-		if (asprintf(&failure->reason, "no such device: %s", request->exclude[i]) < 0) {
-			failure->reason = NULL;
-			return -ENOMEM;
+	const struct place_request *request = question->request;
+	int r;
+
+	question->relation.same_package = request->same_package;
+	question->relation.link_type = request->link_type;
+	question->relation.linked = request->link_type || request->linked != PLACE_LINKED_ANY;
+	r = solve(question, ret, ret_refusal);
+	if (r != -ENOSPC || request->link_type || request->linked != PLACE_LINKED_PREFERRED)
+		return r;
+	place_refusal_fini(ret_refusal);
+	question->relation.linked = false;
+	return solve(question, ret, ret_refusal);
+}
+
+int place_at(struct place_site *site, const struct place_request *request, struct placement **ret,
+	     struct place_failure *ret_failure)
+{
+	_cleanup_(place_failure_fini) struct place_failure failure = { 0 };
+	_cleanup_(place_refusal_fini) struct place_refusal refusal = { 0 };
+	_cleanup_(question_fini) struct question question = {
+		.site = site,
+		.topology = place_site_topology(site),
+		.request = request,
+	};
+	const struct place_pool *pool;
+	int r;
+
+	r = place_site_pool(site, (struct site_relation){ 0 }, &pool);
+	if (r == 0)
+		r = find_candidates(&question, pool, &failure);
+	if (r == 0) {
+		question.ask = (struct place_ask){
+			.count = request->count,
+			.objective = request->objective,
+			.least_mbps = request->least_mbps,
+			.required = question.required,
+			.n_required = request->n_require,
+			.candidates = question.candidates,
+		};
+		r = find(&question, ret, &refusal);
+		if (r == -ENOSPC || r == -EINVAL) {
+			int error = question_refused(&question, &refusal, &failure);
+
+			r = error < 0 ? error : r;
 		}
-		return -ENODEV;
 	}
-	return 0;
+	if (ret_failure && (r == -ENODEV || r == -ENOSPC || r == -EINVAL)) {
+		*ret_failure = failure;
+		failure = (struct place_failure){ 0 };
+	}
+	return r;
 }
 
 int place(const struct topology *topology, const struct place_request *request, struct placement **ret,
 	  struct place_failure *ret_failure)
 {
-	_cleanup_(place_failure_fini) struct place_failure failure = { 0 };
-	_cleanup_(freep) struct candidate *candidates = NULL;
-	_cleanup_(freep) struct topology_pair *pairs = NULL;
-	_cleanup_(freep) size_t *indices = NULL;
-	struct search search = { 0 };
+	_cleanup_(place_site_freep) struct place_site *site = NULL;
 	int r;
 
-	r = check_request(topology, request, &failure);
+	/* Only counted: a topology never changes. */
+	r = place_site_new((struct topology *)topology, &site);
 	if (r < 0)
-		return r == -ENOMEM ? r : give_up(&failure, ret_failure, r);
-
-	candidates = calloc(topology->n_devices ? topology->n_devices : 1, sizeof(*candidates));
-	if (!candidates)
-		return -ENOMEM;
-	for (size_t i = 0; i < topology->n_devices; i++) {
-		const struct topology_device *device = &topology->devices[i];
-		ssize_t region = region_choose(device, request->bytes);
-
-		if (device->state != TOPOLOGY_STATE_ONLINE || region < 0 || is_excluded(request, device->name))
-			continue;
-		candidates[search.n++] = (struct candidate){ .device = i, .region = (size_t)region };
-	}
-	if (search.n < request->count) {
-		failure.n_available = search.n;
-		r = reason_not_enough(topology, request, search.n, &failure.reason);
-		return r < 0 ? r : give_up(&failure, ret_failure, -ENOSPC);
-	}
-
-	search.candidates = candidates;
-	search.count = (size_t)request->count;
-	pairs = calloc(search.n * search.n, sizeof(*pairs));
-	indices = calloc(search.count * 2, sizeof(*indices));
-	if (!pairs || !indices)
-		return -ENOMEM;
-	for (size_t i = 0; i < search.n; i++)
-		for (size_t j = 0; j < search.n; j++)
-			pairs[i * search.n + j] = topology_pair(topology, candidates[i].device, candidates[j].device);
-	search.pairs = pairs;
-	search.chosen = indices;
-	search.best = indices + search.count;
-	if (is_exact(search.n, search.count))
-		search_all(&search, 0, 0, (struct value){ .bottleneck_mbps = INT64_MAX });
-	else
-		search_greedy(&search);
-	assert(search.found);
-	return placement_new(&search, ret);
+		return r;
+	return place_at(site, request, ret, ret_failure);
 }

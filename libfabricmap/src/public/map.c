@@ -39,24 +39,12 @@ FABRICMAP_EXPORT const char *fabricmap_version(void)
 
 int fabricmap_new_topology(struct topology *topology, struct fabricmap **ret)
 {
-	size_t n = topology->n_devices;
 	struct fabricmap *map;
 
 	map = calloc(1, sizeof(*map));
 	if (!map)
 		return -ENOMEM;
 	map->n_refs = 1;
-	map->bandwidth = calloc(n ? n * n : 1, sizeof(*map->bandwidth));
-	if (!map->bandwidth) {
-		free(map);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < n; j++) {
-			struct topology_pair pair = topology_pair(topology, i, j);
-
-			map->bandwidth[i * n + j] = pair.assumed ? FABRICMAP_UNKNOWN : pair.bandwidth_mbps;
-		}
 	map->topology = topology_ref(topology);
 	*ret = map;
 	return 0;
@@ -67,10 +55,26 @@ FABRICMAP_EXPORT int fabricmap_open(const char *root, struct fabricmap **ret)
 	_cleanup_(topology_unrefp) struct topology *topology = NULL;
 	int r;
 
-	r = source_fabric_read(root, &topology);
+	r = source_read(root, &topology);
 	if (r < 0)
 		return r;
 	return fabricmap_new_topology(topology, ret);
+}
+
+FABRICMAP_EXPORT int fabricmap_open_path(const char *path, struct fabricmap **ret, char **ret_error)
+{
+	_cleanup_(topology_unrefp) struct topology *topology = NULL;
+	_cleanup_(freep) char *error = NULL;
+	int r;
+
+	if (ret_error)
+		*ret_error = NULL;
+	r = source_load(path, &topology, &error);
+	if (r == 0)
+		r = fabricmap_new_topology(topology, ret);
+	if (r < 0 && ret_error)
+		*ret_error = steal_ptr(&error);
+	return r;
 }
 
 static void json_object_putp(struct json_object **object)
@@ -78,33 +82,25 @@ static void json_object_putp(struct json_object **object)
 	json_object_put(*object);
 }
 
-static void json_tokener_freep(struct json_tokener **tokener)
+FABRICMAP_EXPORT int fabricmap_open_json_explain(const char *text, struct fabricmap **ret, char **ret_error)
 {
-	if (*tokener)
-		json_tokener_free(*tokener);
+	_cleanup_(topology_unrefp) struct topology *topology = NULL;
+	_cleanup_(freep) char *error = NULL;
+	int r;
+
+	if (ret_error)
+		*ret_error = NULL;
+	r = source_load_json(text, strlen(text), &topology, &error);
+	if (r == 0)
+		r = fabricmap_new_topology(topology, ret);
+	if (r < 0 && ret_error)
+		*ret_error = steal_ptr(&error);
+	return r;
 }
 
 FABRICMAP_EXPORT int fabricmap_open_json(const char *text, struct fabricmap **ret)
 {
-	_cleanup_(json_object_putp) struct json_object *object = NULL;
-	_cleanup_(json_tokener_freep) struct json_tokener *tokener = NULL;
-	_cleanup_(topology_unrefp) struct topology *topology = NULL;
-	size_t length = strlen(text);
-	int r;
-
-	if (length >= INT32_MAX)
-		return -E2BIG;
-	tokener = json_tokener_new();
-	if (!tokener)
-		return -ENOMEM;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	object = json_tokener_parse_ex(tokener, text, (int)length + 1);
-	if (!object || json_tokener_get_error(tokener) != json_tokener_success)
-		return -EBADMSG;
-	r = topology_from_json(object, &topology);
-	if (r < 0)
-		return r;
-	return fabricmap_new_topology(topology, ret);
+	return fabricmap_open_json_explain(text, ret, NULL);
 }
 
 FABRICMAP_EXPORT struct fabricmap *fabricmap_ref(struct fabricmap *map)
@@ -136,10 +132,93 @@ FABRICMAP_EXPORT char *fabricmap_to_json(const struct fabricmap *map)
 	return text ? strdup(text) : NULL;
 }
 
+/* Another thread may have made one meanwhile: then that is taken, for somebody may have it already. */
 FABRICMAP_EXPORT size_t fabricmap_bandwidth(const struct fabricmap *map, const int64_t **ret)
 {
-	*ret = map->bandwidth;
-	return map->topology->n_devices;
+	int64_t **place = &((struct fabricmap *)map)->bandwidth;
+	int64_t *made, *there = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+	size_t n = map->topology->n_devices;
+
+	*ret = there;
+	if (there)
+		return n;
+	made = n > FABRICMAP_MATRIX_MAX ? NULL : calloc(n ? n * n : 1, sizeof(*made));
+	if (!made)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < n; j++) {
+			struct topology_pair pair = topology_pair(map->topology, i, j);
+
+			made[i * n + j] = pair.assumed ? FABRICMAP_UNKNOWN : pair.bandwidth_mbps;
+		}
+	if (!__atomic_compare_exchange_n(place, &there, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		free(made);
+		made = there;
+	}
+	*ret = made;
+	return n;
+}
+
+FABRICMAP_EXPORT int64_t fabricmap_pair(const struct fabricmap *map, size_t a, size_t b, int *ret_linked,
+					int *ret_assumed, const char **ret_kind, const char **ret_source)
+{
+	struct topology_pair pair;
+
+	if (a >= map->topology->n_devices || b >= map->topology->n_devices)
+		return FABRICMAP_UNKNOWN;
+	pair = topology_pair(map->topology, a, b);
+	if (ret_linked)
+		*ret_linked = pair.linked;
+	if (ret_assumed)
+		*ret_assumed = pair.assumed;
+	if (ret_kind)
+		*ret_kind = topology_pair_kind_to_string(pair.kind);
+	if (ret_source)
+		*ret_source = topology_origin_to_string(pair.origin);
+	return pair.bandwidth_mbps;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_n_memories(const struct fabricmap *map)
+{
+	return map->topology->n_memories;
+}
+
+FABRICMAP_EXPORT int fabricmap_memory(const struct fabricmap *map, size_t index, const char **ret_name,
+				      const char **ret_kind, int64_t *ret_size_bytes, int64_t *ret_bandwidth_mbps)
+{
+	const struct topology_memory *memory;
+
+	if (index >= map->topology->n_memories)
+		return -ENOENT;
+	memory = &map->topology->memories[index];
+	*ret_name = memory->name;
+	*ret_kind = topology_memory_kind_to_string(memory->kind);
+	*ret_size_bytes = memory->size_bytes;
+	*ret_bandwidth_mbps = memory->bandwidth_mbps;
+	return 0;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_n_accesses(const struct fabricmap *map)
+{
+	return map->topology->n_accesses;
+}
+
+FABRICMAP_EXPORT int fabricmap_access(const struct fabricmap *map, size_t index, const char **ret_memory,
+				      const char **ret_initiator, int64_t *ret_class, int64_t ret_figures[4])
+{
+	const struct topology_access *access;
+
+	if (index >= map->topology->n_accesses)
+		return -ENOENT;
+	access = &map->topology->accesses[index];
+	*ret_memory = map->topology->memories[access->memory].name;
+	*ret_initiator = access->initiator;
+	*ret_class = access->access_class;
+	ret_figures[0] = access->read_bandwidth_mbps;
+	ret_figures[1] = access->write_bandwidth_mbps;
+	ret_figures[2] = access->read_latency_ns;
+	ret_figures[3] = access->write_latency_ns;
+	return 0;
 }
 
 FABRICMAP_EXPORT int64_t fabricmap_generation(const struct fabricmap *map)

@@ -13,11 +13,11 @@
 struct fabricmap {
 	unsigned int n_refs; /* atomic */
 	struct topology *topology;
-	int64_t *bandwidth; /* n * n */
+	int64_t *bandwidth; /* n * n, made when it is first asked for; atomic */
 };
 
 struct fabricmap_placement_device {
-	char *device, *region, *reason;
+	char *device, *region, *reason, *nic;
 	int64_t free_bytes;
 	int64_t devmem_id;
 	int fd; /* or -1 */
@@ -29,6 +29,19 @@ struct fabricmap_placement {
 	int64_t generation;
 	int64_t bottleneck_mbps;
 	bool linked, exact;
+	/* Not from the daemon: FABRICMAP_UNKNOWN and NULL then. */
+	int64_t least_mbps, sum_mbps, bound_least_mbps, bound_sum_mbps;
+	const char *objective, *tie_rule; /* static */
+	size_t n_assumed, n_assumed_listed;
+	size_t (*assumed)[2]; /* indices of its devices */
+};
+
+struct place_site;
+
+struct fabricmap_pool {
+	struct fabricmap *map;
+	struct place_site *site;
+	bool refusal_proved; /* the last one's */
 };
 
 struct fabricmap_holder {
@@ -46,6 +59,10 @@ struct fabricmap_holders {
 int fabricmap_new_topology(struct topology *topology, struct fabricmap **ret);
 
 int fabricmap_placement_new(size_t n_devices, struct fabricmap_placement **ret);
+/* From the inside to the outside. Takes the reasons over. */
+struct placement;
+int fabricmap_placement_convert(const struct topology *topology, struct placement *chosen,
+				struct fabricmap_placement **ret);
 void fabricmap_placement_freep(struct fabricmap_placement **placement);
 
 int fabricmap_holders_new(struct fabricmap_holders **ret);

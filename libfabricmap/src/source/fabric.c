@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/name.h"
+#include "source/common.h"
 #include "source/tree.h"
 
 #include <stdio.h>
@@ -28,62 +29,6 @@ enum {
 	GROUPS_MAX = 4096,
 	N_TRIES = 5,
 };
-
-static bool is_fatal(int r)
-{
-	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
-}
-
-static int warn_bad_name(struct topology_builder *builder, const char *kind, const char *name)
-{
-	char text[3 * DEVICE_NAME_SIZE + 1] = "";
-	size_t n = 0;
-
-	for (; *name && n + 4 < sizeof(text); name++) {
-		if (*name > ' ' && *name <= '~')
-			text[n++] = *name;
-		else
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%%%02x", (unsigned char)*name);
-	}
-	text[n] = '\0';
-	return topology_builder_warn(builder, "unreadable %s: %s%s: not a name", kind, text, *name ? "..." : "");
-}
-
-/* Has no file, or had one a moment ago. */
-static bool is_absent(int r)
-{
-	return r == -ENOENT || r == -ENODEV;
-}
-
-/* A number that may be absent: unknown then, and if it is damaged, with a warning. */
-static int read_optional_number(struct topology_builder *builder, int folder_fd, const char *object, const char *name,
-				int64_t *ret)
-{
-	int r;
-
-	*ret = TOPOLOGY_UNKNOWN;
-	r = tree_read_number(folder_fd, name, ret);
-	if (r == 0 || is_absent(r))
-		return 0;
-	if (is_fatal(r))
-		return r;
-	return topology_builder_warn(builder, "%s: %s: %s", object, name, tree_strerror(r));
-}
-
-/* The same for a text; @ret is the caller's. */
-static int read_optional_text(struct topology_builder *builder, int folder_fd, const char *object, const char *name,
-			      char **ret)
-{
-	int r;
-
-	*ret = NULL;
-	r = tree_read(folder_fd, name, TREE_VALUE_MAX_BYTES, ret);
-	if (r == 0 || is_absent(r))
-		return 0;
-	if (is_fatal(r))
-		return r;
-	return topology_builder_warn(builder, "%s: %s: %s", object, name, tree_strerror(r));
-}
 
 /* 1: read, 0: left out, with a warning. */
 static int read_region(struct topology_builder *builder, int regions_fd, const char *device, const char *name,
@@ -110,11 +55,11 @@ static int read_region(struct topology_builder *builder, int regions_fd, const c
 	fd = tree_open_subfolder(regions_fd, name);
 	if (fd < 0) {
 		r = fd;
-		return is_fatal(r) ? r : topology_builder_warn(builder, "%s: %s", object, tree_strerror(r));
+		return source_is_fatal(r) ? r : topology_builder_warn(builder, "%s: %s", object, tree_strerror(r));
 	}
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		r = tree_read_number(fd, needed[i].name, needed[i].ret);
-		if (is_fatal(r))
+		if (source_is_fatal(r))
 			return r;
 		if (r < 0)
 			return topology_builder_warn(builder, "%s: %s: %s: left out", object, needed[i].name,
@@ -122,15 +67,15 @@ static int read_region(struct topology_builder *builder, int regions_fd, const c
 	}
 	if (region.free_bytes > region.size_bytes)
 		return topology_builder_warn(builder, "%s: free_bytes is above size_bytes: left out", object);
-	r = read_optional_text(builder, fd, object, "pagemap_state", &pagemap);
+	r = source_read_text(builder, fd, object, "pagemap_state", &pagemap);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "dead_bytes", &region.dead_bytes);
+		r = source_read_number(builder, fd, object, "dead_bytes", &region.dead_bytes);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "pagemap_refs_handles", &region.pagemap_refs_handles);
+		r = source_read_number(builder, fd, object, "pagemap_refs_handles", &region.pagemap_refs_handles);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "pagemap_refs_pages", &region.pagemap_refs_pages);
+		r = source_read_number(builder, fd, object, "pagemap_refs_pages", &region.pagemap_refs_pages);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "pagemap_refs_mappings", &region.pagemap_refs_mappings);
+		r = source_read_number(builder, fd, object, "pagemap_refs_mappings", &region.pagemap_refs_mappings);
 	if (r < 0)
 		return r;
 	region.pagemap = pagemap ? topology_pagemap_from_string(pagemap) : TOPOLOGY_PAGEMAP_UNKNOWN;
@@ -153,15 +98,15 @@ static int read_regions(struct topology_builder *builder, int device_fd, struct 
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return is_fatal(r) ? r :
-				     topology_builder_warn(builder, "unreadable device: %s: regions: %s", device->name,
-							   tree_strerror(r));
+		return source_is_fatal(r) ? r :
+					    topology_builder_warn(builder, "unreadable device: %s: regions: %s",
+								  device->name, tree_strerror(r));
 	device->regions = calloc(list.n_names ? list.n_names : 1, sizeof(*device->regions));
 	if (!device->regions)
 		return -ENOMEM;
 	for (size_t i = 0; i < list.n_names; i++) {
 		if (!name_is_good(list.names[i], REGION_NAME_SIZE)) {
-			r = warn_bad_name(builder, "region", list.names[i]);
+			r = source_warn_bad_name(builder, "region", list.names[i]);
 			if (r < 0)
 				return r;
 			continue;
@@ -193,7 +138,7 @@ static int read_link(struct topology_builder *builder, int links_fd, const char 
 	fd = tree_open_subfolder(links_fd, owner);
 	if (fd < 0) {
 		r = fd;
-		return is_fatal(r) ? r : topology_builder_warn(builder, "%s: %s", object, tree_strerror(r));
+		return source_is_fatal(r) ? r : topology_builder_warn(builder, "%s: %s", object, tree_strerror(r));
 	}
 	r = tree_read(fd, "type", TREE_VALUE_MAX_BYTES, &type);
 	if (r == 0) {
@@ -203,31 +148,32 @@ static int read_link(struct topology_builder *builder, int links_fd, const char 
 			r = -EINVAL;
 	}
 	if (r < 0)
-		return is_fatal(r) ? r :
-				     topology_builder_warn(builder, "%s: type: %s: left out", object, tree_strerror(r));
+		return source_is_fatal(r) ?
+			       r :
+			       topology_builder_warn(builder, "%s: type: %s: left out", object, tree_strerror(r));
 	r = tree_read(fd, "state", TREE_VALUE_MAX_BYTES, &state);
 	if (r == 0 && strcmp(state, "up") && strcmp(state, "down"))
 		r = -EINVAL;
 	if (r < 0)
-		return is_fatal(r) ?
+		return source_is_fatal(r) ?
 			       r :
 			       topology_builder_warn(builder, "%s: state: %s: left out", object, tree_strerror(r));
 	link.up = !strcmp(state, "up");
-	r = read_optional_text(builder, fd, object, "why_not", &why_not);
+	r = source_read_text(builder, fd, object, "why_not", &why_not);
 	if (r == 0)
-		r = read_optional_text(builder, fd, object, "provenance", &provenance);
+		r = source_read_text(builder, fd, object, "provenance", &provenance);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "read_bandwidth", &link.read_bandwidth_mbps);
+		r = source_read_number(builder, fd, object, "read_bandwidth", &link.read_bandwidth_mbps);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "write_bandwidth", &link.write_bandwidth_mbps);
+		r = source_read_number(builder, fd, object, "write_bandwidth", &link.write_bandwidth_mbps);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "read_latency", &link.read_latency_ns);
+		r = source_read_number(builder, fd, object, "read_latency", &link.read_latency_ns);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "write_latency", &link.write_latency_ns);
+		r = source_read_number(builder, fd, object, "write_latency", &link.write_latency_ns);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "hops", &link.hops);
+		r = source_read_number(builder, fd, object, "hops", &link.hops);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "measured_at_s", &link.measured_at_s);
+		r = source_read_number(builder, fd, object, "measured_at_s", &link.measured_at_s);
 	if (r < 0)
 		return r;
 	link.why_not = why_not;
@@ -247,12 +193,12 @@ static int read_links(struct topology_builder *builder, int device_fd, const cha
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return is_fatal(r) ? r :
-				     topology_builder_warn(builder, "unreadable device: %s: links: %s", accessor,
-							   tree_strerror(r));
+		return source_is_fatal(r) ? r :
+					    topology_builder_warn(builder, "unreadable device: %s: links: %s", accessor,
+								  tree_strerror(r));
 	for (size_t i = 0; i < list.n_names; i++) {
 		if (!name_is_good(list.names[i], DEVICE_NAME_SIZE))
-			r = warn_bad_name(builder, "link", list.names[i]);
+			r = source_warn_bad_name(builder, "link", list.names[i]);
 		else
 			r = read_link(builder, fd, accessor, list.names[i]);
 		if (r < 0)
@@ -284,9 +230,10 @@ static int read_device(struct topology_builder *builder, int root_fd, const char
 	fd = tree_open_folder(root_fd, path);
 	if (fd < 0) {
 		r = fd;
-		return is_fatal(r) ? r :
-				     topology_builder_warn(builder, "%s: %s", object,
-							   r == -ENOENT ? "its link leads nowhere" : tree_strerror(r));
+		return source_is_fatal(r) ?
+			       r :
+			       topology_builder_warn(builder, "%s: %s", object,
+						     r == -ENOENT ? "its link leads nowhere" : tree_strerror(r));
 	}
 	r = tree_read(fd, "state", TREE_VALUE_MAX_BYTES, &state);
 	if (r == 0) {
@@ -295,19 +242,19 @@ static int read_device(struct topology_builder *builder, int root_fd, const char
 			r = -EINVAL;
 	}
 	if (r < 0)
-		return is_fatal(r) ?
+		return source_is_fatal(r) ?
 			       r :
 			       topology_builder_warn(builder, "%s: state: %s: left out", object, tree_strerror(r));
 
-	r = read_optional_text(builder, fd, object, "driver", &driver);
+	r = source_read_text(builder, fd, object, "driver", &driver);
 	if (r == 0)
-		r = read_optional_text(builder, fd, object, "render_node", &render_node);
+		r = source_read_text(builder, fd, object, "render_node", &render_node);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "numa_node", &device.numa_node);
+		r = source_read_number(builder, fd, object, "numa_node", &device.numa_node);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "incarnation", &device.incarnation);
+		r = source_read_number(builder, fd, object, "incarnation", &device.incarnation);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "handles", &device.n_handles);
+		r = source_read_number(builder, fd, object, "handles", &device.n_handles);
 	/* Every kernel part says these two. */
 	if (r == 0 && device.incarnation == TOPOLOGY_UNKNOWN)
 		r = topology_builder_warn(builder, "%s: incarnation: unknown", object);
@@ -349,10 +296,12 @@ static int read_distances(struct topology_builder *builder, int device_fd, const
 
 	fd = tree_open_subfolder(device_fd, "distances");
 	r = fd < 0 ? fd : tree_list_files(fd, TOPOLOGY_DEVICES_MAX, &list);
-	if (is_absent(r))
+	if (source_is_absent(r))
 		return 0;
 	if (r < 0)
-		return is_fatal(r) ? r : topology_builder_warn(builder, "%s: distances: %s", object, tree_strerror(r));
+		return source_is_fatal(r) ?
+			       r :
+			       topology_builder_warn(builder, "%s: distances: %s", object, tree_strerror(r));
 	device->distances = calloc(list.n_names ? list.n_names : 1, sizeof(*device->distances));
 	if (!device->distances)
 		return -ENOMEM;
@@ -360,9 +309,9 @@ static int read_distances(struct topology_builder *builder, int device_fd, const
 		struct topology_distance distance;
 
 		if (!name_is_good(list.names[i], DEVICE_NAME_SIZE))
-			r = warn_bad_name(builder, "distance", list.names[i]);
+			r = source_warn_bad_name(builder, "distance", list.names[i]);
 		else
-			r = read_optional_number(builder, fd, object, list.names[i], &distance.distance);
+			r = source_read_number(builder, fd, object, list.names[i], &distance.distance);
 		if (r < 0)
 			return r;
 		if (!name_is_good(list.names[i], DEVICE_NAME_SIZE) || distance.distance == TOPOLOGY_UNKNOWN)
@@ -400,17 +349,17 @@ static int read_unmanaged_device(struct topology_builder *builder, int root_fd, 
 		return -ENOMEM;
 	fd = tree_open_folder(root_fd, path);
 	/* It went while we were reading. */
-	if (is_absent(fd))
+	if (source_is_absent(fd))
 		return 0;
 	if (fd < 0)
-		return is_fatal(fd) ? fd : topology_builder_warn(builder, "%s: %s", object, tree_strerror(fd));
-	r = read_optional_text(builder, fd, object, "driver", &device.driver);
+		return source_is_fatal(fd) ? fd : topology_builder_warn(builder, "%s: %s", object, tree_strerror(fd));
+	r = source_read_text(builder, fd, object, "driver", &device.driver);
 	if (r == 0)
-		r = read_optional_text(builder, fd, object, "pci_class", &device.pci_class);
+		r = source_read_text(builder, fd, object, "pci_class", &device.pci_class);
 	if (r == 0)
-		r = read_optional_text(builder, fd, object, "upstream_bridge", &device.upstream_bridge);
+		r = source_read_text(builder, fd, object, "upstream_bridge", &device.upstream_bridge);
 	if (r == 0)
-		r = read_optional_number(builder, fd, object, "numa_node", &device.numa_node);
+		r = source_read_number(builder, fd, object, "numa_node", &device.numa_node);
 	if (r == 0)
 		r = read_distances(builder, fd, object, &device);
 	if (r == 0)
@@ -431,12 +380,13 @@ static int read_unmanaged(struct topology_builder *builder, int root_fd)
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return is_fatal(r) ? r :
-				     topology_builder_warn(builder, "unreadable fabric: drm_fabric_unmanaged: %s",
-							   tree_strerror(r));
+		return source_is_fatal(r) ?
+			       r :
+			       topology_builder_warn(builder, "unreadable fabric: drm_fabric_unmanaged: %s",
+						     tree_strerror(r));
 	for (size_t i = 0; i < list.n_names; i++) {
 		if (!name_is_good(list.names[i], DEVICE_NAME_SIZE))
-			r = warn_bad_name(builder, "device", list.names[i]);
+			r = source_warn_bad_name(builder, "device", list.names[i]);
 		else
 			r = read_unmanaged_device(builder, root_fd, list.names[i]);
 		if (r < 0)
@@ -471,8 +421,9 @@ static int read_group(struct topology_builder *builder, int root_fd, const char 
 	if (r == 0)
 		r = tree_read(fd, "members", TREE_LIST_VALUE_MAX_BYTES, &text);
 	if (r < 0)
-		return is_fatal(r) ? r :
-				     topology_builder_warn(builder, "unreadable group: %s: %s", id, tree_strerror(r));
+		return source_is_fatal(r) ?
+			       r :
+			       topology_builder_warn(builder, "unreadable group: %s: %s", id, tree_strerror(r));
 	members = calloc(strlen(text) / 2 + 1, sizeof(*members));
 	if (!members)
 		return -ENOMEM;
@@ -490,12 +441,12 @@ static int read_groups(struct topology_builder *builder, int root_fd)
 	fd = tree_open_folder(root_fd, GROUP_CLASS);
 	r = fd < 0 ? fd : tree_list(fd, GROUPS_MAX, &list);
 	if (r < 0)
-		return is_fatal(r) ? r :
-				     topology_builder_warn(builder, "unreadable fabric: drm_fabric_group: %s",
-							   tree_strerror(r));
+		return source_is_fatal(r) ? r :
+					    topology_builder_warn(builder, "unreadable fabric: drm_fabric_group: %s",
+								  tree_strerror(r));
 	for (size_t i = 0; i < list.n_names; i++) {
 		if (!name_is_good(list.names[i], GROUP_NAME_SIZE))
-			r = warn_bad_name(builder, "group", list.names[i]);
+			r = source_warn_bad_name(builder, "group", list.names[i]);
 		else
 			r = read_group(builder, root_fd, list.names[i]);
 		if (r < 0)
@@ -542,9 +493,9 @@ static int read_once(int root_fd, bool last_try, struct topology **ret)
 
 	class_fd = tree_open_folder(root_fd, CLASS);
 	if (class_fd < 0)
-		return is_fatal(class_fd) ? class_fd : read_absent(class_fd, ret);
+		return source_is_fatal(class_fd) ? class_fd : read_absent(class_fd, ret);
 	generation = read_generation(class_fd, &generation_r);
-	if (is_fatal(generation_r))
+	if (source_is_fatal(generation_r))
 		return generation_r;
 	r = topology_builder_new(TOPOLOGY_SOURCE_KERNEL, generation, &builder);
 	if (r == 0 && generation_r < 0)
@@ -554,10 +505,10 @@ static int read_once(int root_fd, bool last_try, struct topology **ret)
 
 	r = tree_list(class_fd, TOPOLOGY_DEVICES_MAX, &list);
 	if (r < 0)
-		return is_fatal(r) ? r : read_absent(r, ret);
+		return source_is_fatal(r) ? r : read_absent(r, ret);
 	for (size_t i = 0; i < list.n_names; i++) {
 		if (!name_is_good(list.names[i], DEVICE_NAME_SIZE))
-			r = warn_bad_name(builder, "device", list.names[i]);
+			r = source_warn_bad_name(builder, "device", list.names[i]);
 		else
 			r = read_device(builder, root_fd, list.names[i]);
 		if (r < 0)

@@ -215,28 +215,74 @@ int tree_list_files(int folder_fd, size_t n_max, struct tree_list *ret)
 	return list_entries(folder_fd, n_max, true, ret);
 }
 
-int tree_read(int folder_fd, const char *name, size_t max_bytes, char **ret)
+static int open_file_walk(int folder_fd, const char *path, int flags)
 {
+	_cleanup_(closep) int folder = -1;
+	char name[NAME_MAX + 1];
+	const char *slash;
+	int fd;
+
+	while ((slash = strchr(path, '/'))) {
+		size_t length = (size_t)(slash - path);
+
+		if (length >= sizeof(name))
+			return -ENAMETOOLONG;
+		memcpy(name, path, length);
+		name[length] = '\0';
+		fd = tree_open_subfolder(folder < 0 ? folder_fd : folder, name);
+		if (fd < 0)
+			return fd;
+		closep(&folder);
+		folder = fd;
+		path = slash + 1;
+	}
+	fd = openat(folder < 0 ? folder_fd : folder, path, flags);
+	return fd < 0 ? -errno : fd;
+}
+
+/* A regular file, through no link anywhere on the way. */
+static int open_file(int folder_fd, const char *path)
+{
+	enum { FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
+	const struct open_how how = { .flags = FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 	_cleanup_(closep) int fd = -1;
-	_cleanup_(freep) char *text = NULL;
 	struct stat st;
-	ssize_t length;
-	size_t n;
 
 	/* Looked at before it is opened: to open a device can do something. */
-	if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(folder_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	if (S_ISLNK(st.st_mode))
 		return -ELOOP;
 	if (!S_ISREG(st.st_mode))
 		return -ENOTSUP;
-	fd = openat(folder_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (strchr(path, '/')) {
+		fd = (int)syscall(SYS_openat2, folder_fd, path, &how, sizeof(how));
+		if (fd < 0)
+			fd = errno == ENOSYS || errno == EPERM ? open_file_walk(folder_fd, path, FLAGS) : -errno;
+	} else {
+		fd = openat(folder_fd, path, FLAGS);
+		if (fd < 0)
+			return -errno;
+	}
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -ENOTSUP;
+	return steal_fd(&fd);
+}
+
+int tree_read(int folder_fd, const char *name, size_t max_bytes, char **ret)
+{
+	_cleanup_(closep) int fd = -1;
+	_cleanup_(freep) char *text = NULL;
+	ssize_t length;
+	size_t n;
+
+	fd = open_file(folder_fd, name);
+	if (fd < 0)
+		return fd;
 	/* One more tells a file that is too long. */
 	text = malloc(max_bytes + 2);
 	if (!text)
@@ -257,6 +303,26 @@ int tree_read(int folder_fd, const char *name, size_t max_bytes, char **ret)
 	text[n] = '\0';
 	*ret = steal_ptr(&text);
 	return 0;
+}
+
+ssize_t tree_read_lines(int folder_fd, const char *path, char *buffer, size_t size)
+{
+	_cleanup_(closep) int fd = -1;
+	ssize_t length;
+
+	fd = open_file(folder_fd, path);
+	if (fd < 0)
+		return fd;
+	length = read_to_end(fd, buffer, size);
+	if (length < 0)
+		return length;
+	if ((size_t)length >= size)
+		return -EFBIG;
+	for (ssize_t i = 0; i < length; i++)
+		if ((buffer[i] < ' ' || buffer[i] > '~') && buffer[i] != '\n' && buffer[i] != '\t')
+			return -EBADMSG;
+	buffer[length] = '\0';
+	return length == 0 ? -ENODATA : length;
 }
 
 int tree_parse_number(const char *text, int64_t *ret)
@@ -305,12 +371,16 @@ const char *tree_strerror(int r)
 		return "too many";
 	case -EILSEQ:
 		return "not one line of text";
+	case -EBADMSG:
+		return "not plain text";
 	case -ENODATA:
 		return "empty";
 	case -EINVAL:
 		return "not what belongs there";
 	case -ERANGE:
 		return "out of range";
+	case -EEXIST:
+		return "there twice";
 	case -ENODEV:
 		return "gone";
 	default:

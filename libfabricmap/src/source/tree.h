@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
 	TREE_VALUE_MAX_BYTES = 4096,
@@ -60,6 +61,15 @@ int tree_list_files(int folder_fd, size_t n_max, struct tree_list *ret);
  * printable ASCII, -ENODATA empty, -ENOMEM, errors of reading.
  */
 int tree_read(int folder_fd, const char *name, size_t max_bytes, char **ret);
+
+/**
+ * tree_read_lines() - text of several lines, from a file in a folder or in folders below it
+ * @path: through no link anywhere
+ * @buffer: filled, with a NUL at its end
+ *
+ * Return: length in bytes, or as tree_read(), but -EBADMSG what is not printable ASCII, tabs and newlines.
+ */
+ssize_t tree_read_lines(int folder_fd, const char *path, char *buffer, size_t size);
 
 /* A decimal number from 0 to INT64_MAX; -ERANGE for other numbers and -EINVAL for other texts; else as tree_read(). */
 int tree_read_number(int folder_fd, const char *name, int64_t *ret);

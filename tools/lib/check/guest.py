@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Rungs in guests, through tools/vm: one guest at a time, they are as wide as two processors."""
 
-import json
 import os
 import re
 import subprocess
@@ -16,7 +15,6 @@ SOAK_FACTOR = 40
 # Three attempts, and the way down.
 BOOT_TIMEOUT_S = 600
 DATA_BYTES = 256 << 20
-BENCH_TIMEOUT_S = 900
 # The debug kernel: an upper bound of what the rig makes of a timeout there, and short loops.
 DEBUG_FACTOR = 10
 DEBUG_ENV = ["TEST_LOOPS=5", "REMOVALS=5"]
@@ -69,7 +67,7 @@ def _build(report, *options):
     return _built[0]
 
 
-def _build_or_skip(report, name, *options):
+def build_or_skip(report, name, *options):
     if _build(report, *options):
         return True
     report.skip(name, f"guests have nothing to run: {_built[1]}")
@@ -90,7 +88,7 @@ def run_build(report):
 
 
 def run_rig(report):
-    if _build_or_skip(report, "rig"):
+    if build_or_skip(report, "rig"):
         tap(report, "rig", [os.path.join(CHECKOUT, "tests", "rig", "test-rig")], 1800)
 
 
@@ -124,7 +122,7 @@ def run_kernel(report):
         return
     listed = list(_listed())
     _all_listed(report, listed)
-    if not _build_or_skip(report, "kernel"):
+    if not build_or_skip(report, "kernel"):
         return
     soak = "SOAK" in os.environ
     for machine, test, options, env in listed:
@@ -142,7 +140,7 @@ def run_kernel(report):
 def run_debug(report):
     """Faults planted in a debug kernel, then tests.list on one. A boot takes over a minute there, so lines that
     follow each other and have machine, processor and environment in common share a guest."""
-    if not _build_or_skip(report, "debug", "--debug"):
+    if not build_or_skip(report, "debug", "--debug"):
         return
     tap(report, "debug/rig", [os.path.join(CHECKOUT, "tests", "rig", "test-rig"), "--debug"], 3600)
     groups = []
@@ -178,38 +176,10 @@ def _demo(report, name, arguments, code, last):
 
 
 def run_demo(report):
-    if not _build_or_skip(report, "demo"):
+    if not build_or_skip(report, "demo"):
         return
     figures = r"devices=4 groups=2 moved_bytes=\d+ lost_bytes={} remove_ms=\d+ unplug_ms=\d+"
     _demo(report, "demo/passes", [], 0, "demo: PASS " + figures.format(0))
     _demo(report, "demo/passes on EPYC", ["--cpu", "EPYC"], 0, "demo: PASS " + figures.format(0))
     _demo(report, "demo/a planted corruption fails it", ["--sabotage"], 1,
           "demo: FAIL " + figures.format(1) + rf": 1 of {DATA_BYTES} bytes differ after the removal of \S+")
-
-
-BENCH_KEYS = {"name": str, "value": (int, float), "unit": str, "peer": str, "peer_value": (int, float),
-              "ratio": (int, float), "valid": bool}
-
-
-def run_bench(report):
-    """That the benchmarks run, that what they write is what they say, and that both sides did the work. Not how
-    fast: that is for tools/bench without --short, and for people."""
-    if not _build_or_skip(report, "bench"):
-        return
-    done = subprocess.run([os.path.join(CHECKOUT, "tools", "bench"), "--short", "--no-build", "kernel"],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BENCH_TIMEOUT_S)
-    if done.returncode == SKIPPED:
-        report.skip("bench/kernel", done.stderr.strip().splitlines()[-1])
-        return
-    bad = [] if done.stdout.strip() else ["no line of output"]
-    for line in done.stdout.splitlines():
-        try:
-            row = json.loads(line)
-            if not all(isinstance(row.get(key), kind) for key, kind in BENCH_KEYS.items()) or not row["valid"]:
-                bad.append(line)
-        except (ValueError, AttributeError):
-            bad.append(line)
-    if done.returncode or bad:
-        report.fail("bench/kernel", "\n".join([*bad, done.stderr, f"exit status {done.returncode}"]))
-    else:
-        report.passed("bench/kernel")

@@ -40,7 +40,7 @@ def _tests(path):
 
 def _run(report, name, path, env, wanted):
     tests = [t for t in _tests(path) if wanted(t)]
-    for suite in ("unit", "captured", "cli", "daemon"):
+    for suite in ("unit", "placement", "captured", "cli", "daemon"):
         if not any(t["suite"] == suite for t in tests):
             report.skip(f"{name}/{suite}", "meson built no test of this suite (see its setup)")
     for test in tests:

@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Irregular parts that are too large to be exact. What is found: a clique if pairs are forbidden; from all that is
+ * allowed the device that gives least is left out until as many are left as are asked for; then two are exchanged as long
+ * as work is left, never back at once. What is proved: no device of a set of k gives more than the half of its k - 1 best
+ * pairs.
+ */
+#include "place/tree.h"
+
+#include "base/base.h"
+#include "place/bits.h"
+#include "place/clique.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+	CACHE_MAX = 40, /* thresholds; a search for one of 2^31 asks for less */
+	SWAP_WIDTH = 12, /* devices on each side that are tried */
+	TENURE = 7, /* exchanges for which one that came or went stays */
+	/* For ranges of sizes a bound that takes time for each is too slow. */
+	SIZES_MAX = 8,
+};
+
+struct cached_size {
+	int32_t threshold, low, up;
+	uint32_t *members;
+};
+
+struct dense {
+	const struct place_block *block;
+	uint32_t n, n_required;
+	uint32_t *columns; /* of the block, by index; indices are in the order of ids */
+	uint32_t *positions;
+	bool *is_candidate; /* by column */
+	bool *required; /* by index */
+	place_cell *cells; /* n * n, by index */
+	int32_t least; /* cell */
+	struct clique_graph graph;
+	int32_t threshold; /* of the graph and of the last size */
+	struct cached_size cache[CACHE_MAX];
+	size_t n_cached;
+	int64_t work, work_later;
+	/* The last sums: the set for each size is the end of the order; the best for one size may be better. */
+	uint32_t *order;
+	uint32_t n_order, k_best;
+	bool *best; /* by index: for k_best */
+};
+
+int dense_new(const struct place_search *search, const struct place_part *part, struct dense **ret)
+{
+	struct dense *dense = calloc(1, sizeof(*dense));
+	uint32_t size = part->size;
+
+	if (!dense)
+		return -ENOMEM;
+	*ret = dense;
+	dense->block = part->block;
+	/* One half for sizes, one for sums. */
+	dense->work = (int64_t)search->work_max / 2;
+	dense->work_later = (int64_t)search->work_max / 2;
+	dense->columns = calloc(size, sizeof(*dense->columns));
+	dense->positions = calloc(size, sizeof(*dense->positions));
+	dense->order = calloc(size, sizeof(*dense->order));
+	dense->is_candidate = calloc(size, sizeof(*dense->is_candidate));
+	dense->required = calloc(size, sizeof(*dense->required));
+	dense->best = calloc(size, sizeof(*dense->best));
+	if (!dense->columns || !dense->positions || !dense->order || !dense->is_candidate || !dense->required ||
+	    !dense->best)
+		return -ENOMEM;
+	BITS_FOREACH(position, search->candidates, part->first, (size_t)part->first + size)
+	{
+		uint32_t i = dense->n++;
+
+		dense->columns[i] = (uint32_t)position - part->first;
+		dense->positions[i] = (uint32_t)position;
+		dense->is_candidate[dense->columns[i]] = true;
+		dense->required[i] = bits_has(search->required, position);
+		dense->n_required += dense->required[i];
+	}
+	dense->graph.n = dense->n;
+	dense->graph.n_words = bits_words(dense->n);
+	dense->cells = malloc((size_t)dense->n * dense->n * sizeof(*dense->cells));
+	if (!dense->cells)
+		return -ENOMEM;
+	dense->least = INT32_MAX;
+	for (uint32_t i = 0; i < dense->n; i++) {
+		const place_cell *row = &part->block->cells[(size_t)dense->columns[i] * size];
+		place_cell *cells = &dense->cells[(size_t)i * dense->n];
+
+		for (uint32_t j = 0; j < dense->n; j++) {
+			cells[j] = row[dense->columns[j]];
+			if (j != i && cells[j] < dense->least)
+				dense->least = cells[j];
+		}
+	}
+	return 0;
+}
+
+struct dense *dense_free(struct dense *dense)
+{
+	if (!dense)
+		return NULL;
+	for (size_t i = 0; i < dense->n_cached; i++)
+		free(dense->cache[i].members);
+	free(dense->columns);
+	free(dense->positions);
+	free(dense->order);
+	free(dense->is_candidate);
+	free(dense->required);
+	free(dense->best);
+	free(dense->cells);
+	free(dense->graph.rows);
+	free(dense);
+	return NULL;
+}
+
+static void fill_graph(struct dense *dense, int32_t threshold)
+{
+	struct clique_graph *graph = &dense->graph;
+
+	for (uint32_t i = 0; i < dense->n; i++) {
+		const place_cell *cells = &dense->cells[(size_t)i * dense->n];
+		uint64_t *row = graph->rows + i * graph->n_words;
+
+		for (size_t word = 0; word < graph->n_words; word++) {
+			uint32_t from = (uint32_t)word * 64, n = dense->n - from < 64 ? dense->n - from : 64;
+			uint64_t bits = 0;
+
+			for (uint32_t j = 0; j < n; j++)
+				bits |= (uint64_t)(cells[from + j] >= threshold) << j;
+			row[word] = bits;
+		}
+		bits_remove(row, i);
+	}
+	dense->work -= (int64_t)dense->n * dense->n;
+}
+
+/* What may be with all that is required. False: these cannot be together themselves. */
+static bool with_required(const struct dense *dense, uint64_t *ret)
+{
+	const struct clique_graph *graph = &dense->graph;
+
+	for (uint32_t i = 0; i < dense->n; i++)
+		if (!dense->required[i])
+			bits_add(ret, i);
+	for (uint32_t i = 0; i < dense->n; i++) {
+		const uint64_t *row = graph->rows + i * graph->n_words;
+
+		if (!dense->required[i])
+			continue;
+		for (uint32_t j = 0; j < dense->n; j++)
+			if (dense->required[j] && j != i && !bits_has(row, j))
+				return false;
+		for (size_t word = 0; word < graph->n_words; word++)
+			ret[word] &= row[word];
+	}
+	return true;
+}
+
+/* By what is known of other thresholds. */
+static int find_size_cheaply(const struct dense *dense, struct cached_size *ret)
+{
+	const struct cached_size *best = NULL;
+
+	ret->low = 0;
+	ret->up = (int32_t)dense->n;
+	for (size_t i = 0; i < dense->n_cached; i++) {
+		const struct cached_size *other = &dense->cache[i];
+
+		if (other->threshold > ret->threshold && other->low > ret->low) {
+			ret->low = other->low;
+			best = other;
+		}
+		if (other->threshold < ret->threshold && other->up < ret->up)
+			ret->up = other->up;
+	}
+	if (!best) {
+		/* Whether what is required can be together is not known. */
+		ret->low = dense->n_required > 0 ? SIZE_NEVER : 0;
+		return 0;
+	}
+	ret->members = malloc((size_t)best->low * sizeof(*ret->members));
+	if (!ret->members)
+		return -ENOMEM;
+	memcpy(ret->members, best->members, (size_t)best->low * sizeof(*ret->members));
+	return 0;
+}
+
+static int find_size(struct dense *dense, uint32_t enough, struct cached_size *ret)
+{
+	_cleanup_(freep) uint64_t *among = calloc(dense->graph.n_words + 1, sizeof(*among));
+	_cleanup_(freep) uint32_t *members = calloc(dense->n + 1, sizeof(*members));
+	struct clique_result result = { .members = members };
+	int r;
+
+	if (dense->work <= 0)
+		return find_size_cheaply(dense, ret);
+	if (!dense->graph.rows)
+		dense->graph.rows = malloc(dense->n * dense->graph.n_words * sizeof(*dense->graph.rows));
+	if (!among || !members || !dense->graph.rows)
+		return -ENOMEM;
+	fill_graph(dense, ret->threshold);
+	if (!with_required(dense, among)) {
+		ret->low = SIZE_NEVER;
+		ret->up = SIZE_NEVER;
+		return 0;
+	}
+	enough = enough > dense->n_required ? enough - dense->n_required : 0;
+	r = clique_find(&dense->graph, among, enough, &dense->work, &result);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < dense->n; i++)
+		if (dense->required[i])
+			members[result.n_members++] = i;
+	ret->low = (int32_t)result.n_members;
+	ret->up = (int32_t)(result.up + dense->n_required);
+	ret->members = steal_ptr(&members);
+	return 0;
+}
+
+int dense_size(struct dense *dense, int32_t threshold, uint32_t enough, int32_t *ret_low, int32_t *ret_up)
+{
+	struct cached_size *cached = NULL;
+	int r;
+
+	dense->threshold = threshold;
+	if (dense->least >= threshold) {
+		*ret_low = (int32_t)dense->n;
+		*ret_up = (int32_t)dense->n;
+		return 0;
+	}
+	for (size_t i = 0; i < dense->n_cached; i++)
+		if (dense->cache[i].threshold == threshold)
+			cached = &dense->cache[i];
+	if (!cached) {
+		assert(dense->n_cached < CACHE_MAX);
+		cached = &dense->cache[dense->n_cached];
+		*cached = (struct cached_size){ .threshold = threshold };
+		r = find_size(dense, enough, cached);
+		if (r < 0)
+			return r;
+		dense->n_cached++;
+	}
+	*ret_low = cached->low;
+	*ret_up = cached->up;
+	return 0;
+}
+
+/* ---- sums ---- */
+
+struct swap {
+	struct dense *dense;
+	uint32_t k;
+	bool *in;
+	int64_t *gains; /* by index: to all that are in */
+	uint32_t *bad; /* pairs with those in that are not allowed */
+	uint32_t *until; /* not moved before that exchange */
+	int64_t sum;
+};
+
+static int64_t row_gain(const struct dense *dense, uint32_t i, const bool *in)
+{
+	const place_cell *cells = &dense->cells[(size_t)i * dense->n];
+	int64_t gain = 0;
+
+	for (uint32_t j = 0; j < dense->n; j++)
+		gain += in[j] && j != i ? cell_mbps(cells[j]) : 0;
+	return gain;
+}
+
+/* All that may be together: the last size's. */
+static void start_set(const struct dense *dense, bool *in)
+{
+	memset(in, dense->least >= dense->threshold, dense->n * sizeof(*in));
+	if (dense->least >= dense->threshold)
+		return;
+	for (size_t i = 0; i < dense->n_cached; i++)
+		if (dense->cache[i].threshold == dense->threshold && dense->cache[i].members)
+			for (int32_t j = 0; j < dense->cache[i].low; j++)
+				in[dense->cache[i].members[j]] = true;
+}
+
+/* Leave out, one after the other, who gives least: sums for all sizes. */
+static int peel_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low)
+{
+	_cleanup_(freep) int64_t *gains = calloc(dense->n, sizeof(*gains));
+	_cleanup_(freep) bool *in = calloc(dense->n, sizeof(*in));
+	uint32_t n_left = 0, n_out = 0;
+	int64_t sum = 0;
+
+	if (!gains || !in)
+		return -ENOMEM;
+	start_set(dense, in);
+	for (uint32_t i = 0; i < dense->n; i++) {
+		if (!in[i])
+			continue;
+		gains[i] = row_gain(dense, i, in);
+		sum += gains[i];
+		n_left++;
+	}
+	sum /= 2;
+	dense->n_order = n_left;
+	for (;; n_left--) {
+		uint32_t out = UINT32_MAX;
+		const place_cell *cells;
+
+		if (n_left <= k_max && n_left >= k_min)
+			low[n_left] = (double)sum;
+		for (uint32_t i = 0; i < dense->n; i++)
+			if (in[i] && !dense->required[i] && (out == UINT32_MAX || gains[i] <= gains[out]))
+				out = i;
+		if (out == UINT32_MAX)
+			break;
+		cells = &dense->cells[(size_t)out * dense->n];
+		in[out] = false;
+		sum -= gains[out];
+		for (uint32_t i = 0; i < dense->n; i++)
+			gains[i] -= cell_mbps(cells[i]);
+		dense->order[n_out++] = out;
+		dense->work -= dense->n * 2;
+	}
+	/* What is required is left. */
+	for (uint32_t i = 0; i < dense->n; i++)
+		if (in[i])
+			dense->order[n_out++] = i;
+	return 0;
+}
+
+static void swap_move(struct swap *swap, uint32_t i, bool in)
+{
+	const struct dense *dense = swap->dense;
+	const place_cell *cells = &dense->cells[(size_t)i * dense->n];
+	int32_t threshold = dense->threshold;
+
+	swap->in[i] = in;
+	swap->sum += in ? swap->gains[i] : -swap->gains[i];
+	for (uint32_t j = 0; j < dense->n; j++) {
+		int64_t mbps = cell_mbps(cells[j]);
+		uint32_t bad = cells[j] < threshold;
+
+		swap->gains[j] += in ? mbps : -mbps;
+		swap->bad[j] += in ? bad : -bad;
+	}
+	/* The row's own cell is nothing. */
+	swap->bad[i] -= in ? cells[i] < threshold : -(uint32_t)(cells[i] < threshold);
+}
+
+/* The indices with the largest (or least) gains that may move now. */
+static uint32_t swap_list(const struct swap *swap, bool in, uint32_t now, uint32_t *ret)
+{
+	const struct dense *dense = swap->dense;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < dense->n; i++) {
+		int64_t gain = in ? -swap->gains[i] : swap->gains[i];
+		uint32_t j;
+
+		if (swap->in[i] != in || swap->until[i] > now || (in ? dense->required[i] : swap->bad[i] > 1))
+			continue;
+		if (n == SWAP_WIDTH && gain <= (in ? -swap->gains[ret[n - 1]] : swap->gains[ret[n - 1]]))
+			continue;
+		for (j = n < SWAP_WIDTH ? n++ : n - 1;
+		     j > 0 && (in ? -swap->gains[ret[j - 1]] : swap->gains[ret[j - 1]]) < gain; j--)
+			ret[j] = ret[j - 1];
+		ret[j] = i;
+	}
+	return n;
+}
+
+static void swap_run(struct swap *swap)
+{
+	struct dense *dense = swap->dense;
+	int64_t best = swap->sum;
+
+	for (uint32_t now = 1; dense->work > 0; now++) {
+		uint32_t outs[SWAP_WIDTH], ins[SWAP_WIDTH], out = 0, in = 0;
+		uint32_t n_outs = swap_list(swap, true, now, outs), n_ins = swap_list(swap, false, now, ins);
+		int64_t most = INT64_MIN;
+
+		for (uint32_t i = 0; i < n_outs; i++) {
+			const place_cell *cells = &dense->cells[(size_t)outs[i] * dense->n];
+
+			for (uint32_t j = 0; j < n_ins; j++) {
+				int64_t more = swap->gains[ins[j]] - swap->gains[outs[i]] - cell_mbps(cells[ins[j]]);
+
+				if (swap->bad[ins[j]] > (uint32_t)(cells[ins[j]] < dense->threshold) || more <= most)
+					continue;
+				most = more;
+				out = outs[i];
+				in = ins[j];
+			}
+		}
+		dense->work -= (int64_t)dense->n * 6 + SWAP_WIDTH * SWAP_WIDTH;
+		if (most == INT64_MIN)
+			return;
+		swap_move(swap, out, false);
+		swap_move(swap, in, true);
+		swap->until[out] = now + TENURE + (swap->k > 32);
+		swap->until[in] = now + TENURE / 2;
+		if (swap->sum <= best)
+			continue;
+		best = swap->sum;
+		memcpy(dense->best, swap->in, dense->n * sizeof(*swap->in));
+	}
+	swap->sum = best;
+}
+
+static int improve(struct dense *dense, uint32_t k, double *low)
+{
+	_cleanup_(freep) int64_t *gains = calloc(dense->n, sizeof(*gains));
+	_cleanup_(freep) uint32_t *bad = calloc(dense->n, sizeof(*bad)), *until = calloc(dense->n, sizeof(*until));
+	_cleanup_(freep) bool *in = calloc(dense->n, sizeof(*in));
+	struct swap swap = { .dense = dense, .k = k, .in = in, .gains = gains, .bad = bad, .until = until };
+
+	if (!gains || !bad || !until || !in)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < k; i++)
+		swap_move(&swap, dense->order[dense->n_order - 1 - i], true);
+	assert((double)swap.sum == *low);
+	memcpy(dense->best, in, dense->n * sizeof(*in));
+	dense->k_best = k;
+	swap_run(&swap);
+	*low = (double)swap.sum > *low ? (double)swap.sum : *low;
+	return 0;
+}
+
+static int double_compare(const void *a, const void *b)
+{
+	const double *a_value = a, *b_value = b;
+
+	return (*a_value < *b_value) - (*a_value > *b_value);
+}
+
+/* The @n best allowed pairs of a device. */
+static double best_pairs(const struct dense *dense, uint32_t i, uint32_t n)
+{
+	const uint16_t *order = &dense->block->order[(size_t)dense->columns[i] * dense->block->n];
+	const place_cell *cells = &dense->block->cells[(size_t)dense->columns[i] * dense->block->n];
+	int64_t sum = 0;
+
+	/* The last is the row itself. */
+	for (uint32_t j = 0; j + 1 < dense->block->n && n > 0; j++) {
+		if (!dense->is_candidate[order[j]])
+			continue;
+		if (cells[order[j]] < dense->threshold)
+			break;
+		sum += cells[order[j]];
+		n--;
+	}
+	return n > 0 ? -INFINITY : (double)sum;
+}
+
+static double sum_of_best(double *values, uint32_t n, uint32_t k)
+{
+	double sum = 0;
+
+	qsort(values, n, sizeof(*values), double_compare);
+	for (uint32_t i = 0; i < k; i++)
+		sum += values[i];
+	return sum;
+}
+
+/*
+ * Either by who is in (each gives half of its best k - 1 pairs), or by who is out: all pairs, less those of who is out,
+ * where a pair of two that are out was taken away twice.
+ */
+static int bound_sum(const struct dense *dense, uint32_t k, double *values, double *ret)
+{
+	uint32_t n = dense->n, n_out = n - k;
+	double total = 0, by_in, by_out;
+
+	for (uint32_t i = 0; i < n; i++)
+		values[i] = best_pairs(dense, i, k - 1) / 2;
+	by_in = floor(sum_of_best(values, n, k));
+	*ret = by_in > 0 ? by_in : 0;
+	if (dense->least < dense->threshold || n_out > k)
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		double all = best_pairs(dense, i, n - 1);
+
+		total += all / 2;
+		values[i] = (n_out > 1 ? best_pairs(dense, i, n_out - 1) / 2 : 0) - all;
+	}
+	by_out = floor(total + sum_of_best(values, n, n_out));
+	*ret = by_out < *ret ? by_out : *ret;
+	return 0;
+}
+
+int dense_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low, double *up)
+{
+	_cleanup_(freep) double *values = calloc(dense->n, sizeof(*values));
+	int r;
+
+	if (!values)
+		return -ENOMEM;
+	for (uint32_t k = k_min; k <= k_max; k++) {
+		if (k < 2)
+			up[k] = 0;
+		else if (k_max - k_min < SIZES_MAX)
+			(void)bound_sum(dense, k, values, &up[k]);
+	}
+	if (k_max - k_min >= SIZES_MAX) {
+		/* No pair is worth more than the best one. */
+		double best = 0;
+
+		for (uint32_t i = 0; i < dense->n; i++) {
+			double pair = best_pairs(dense, i, 1);
+
+			best = pair > best ? pair : best;
+		}
+		for (uint32_t k = k_min > 2 ? k_min : 2; k <= k_max; k++)
+			up[k] = best * k * (k - 1) / 2;
+	}
+	dense->work = dense->work_later;
+	r = peel_sums(dense, k_min, k_max, low);
+	if (r < 0)
+		return r;
+	if (k_min == 0)
+		low[0] = 0;
+	if (k_min == k_max && k_min > 1 && dense->n_order >= k_min && low[k_min] < up[k_min])
+		return improve(dense, k_min, &low[k_min]);
+	return 0;
+}
+
+int dense_choose(const struct dense *dense, uint32_t k, uint32_t *ret_positions)
+{
+	uint32_t n = 0;
+
+	if (dense->k_best != k) {
+		_cleanup_(freep) bool *in = NULL;
+
+		if (dense->n_order >= k) {
+			for (uint32_t i = 0; i < k; i++)
+				ret_positions[i] = dense->positions[dense->order[dense->n_order - 1 - i]];
+			return 0;
+		}
+		/* No sums were asked for: any of those that may be together. */
+		in = calloc(dense->n, sizeof(*in));
+		if (!in)
+			return -ENOMEM;
+		start_set(dense, in);
+		for (uint32_t i = 0; i < dense->n && n < k; i++)
+			if (in[i] && dense->required[i])
+				ret_positions[n++] = dense->positions[i];
+		for (uint32_t i = 0; i < dense->n && n < k; i++)
+			if (in[i] && !dense->required[i])
+				ret_positions[n++] = dense->positions[i];
+		assert(n == k);
+		return 0;
+	}
+	for (uint32_t i = 0; i < dense->n; i++)
+		if (dense->best[i])
+			ret_positions[n++] = dense->positions[i];
+	assert(n == k);
+	return 0;
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+/* Public what-if: whatif.h about the online devices of a pool, by names. */
+#include "public/public.h"
+
+#include "base/base.h"
+#include "place/place.h"
+#include "place/whatif.h"
+
+#include <string.h>
+
+struct fabricmap_sets {
+	struct fabricmap *map; /* whose names are told */
+	struct device_sets sets;
+};
+
+/* The pool's free devices that are online, in a pool of their own. */
+static int pool_online(struct fabricmap_pool *pool, bool linked, struct place_pool **ret)
+{
+	const struct topology *topology = pool->map->topology;
+	const struct place_pool *all;
+	struct place_pool *online;
+	int r;
+
+	r = place_site_pool(pool->site, (struct site_relation){ .linked = linked }, &all);
+	if (r == 0)
+		r = place_pool_copy(all, &online);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < topology->n_devices; i++)
+		if (topology->devices[i].state != TOPOLOGY_STATE_ONLINE && place_pool_is_free(online, i))
+			(void)place_pool_take(online, &i, 1); /* it is free */
+	*ret = online;
+	return 0;
+}
+
+/* Takes the sets over, also on failure. */
+static int sets_new(struct fabricmap_pool *pool, struct device_sets *inner, struct fabricmap_sets **ret)
+{
+	struct fabricmap_sets *sets = calloc(1, sizeof(*sets));
+
+	if (!sets) {
+		device_sets_fini(inner);
+		return -ENOMEM;
+	}
+	sets->map = fabricmap_ref(pool->map);
+	sets->sets = *inner;
+	*ret = sets;
+	return 0;
+}
+
+FABRICMAP_EXPORT int fabricmap_pool_components(struct fabricmap_pool *pool, int64_t least_mbps,
+					       struct fabricmap_sets **ret)
+{
+	_cleanup_(place_pool_freep) struct place_pool *online = NULL;
+	struct device_sets sets;
+	int r;
+
+	r = pool_online(pool, false, &online);
+	if (r == 0)
+		r = whatif_components(online, least_mbps, &sets);
+	return r < 0 ? r : sets_new(pool, &sets, ret);
+}
+
+FABRICMAP_EXPORT int fabricmap_pool_cliques(struct fabricmap_pool *pool, int linked, int64_t least_mbps, size_t max,
+					    struct fabricmap_sets **ret)
+{
+	_cleanup_(place_pool_freep) struct place_pool *online = NULL;
+	struct device_sets sets;
+	int r;
+
+	r = pool_online(pool, linked, &online);
+	if (r == 0)
+		r = whatif_cliques(online, least_mbps, max, &sets);
+	return r < 0 ? r : sets_new(pool, &sets, ret);
+}
+
+FABRICMAP_EXPORT size_t fabricmap_sets_n(const struct fabricmap_sets *sets)
+{
+	return sets->sets.n;
+}
+
+FABRICMAP_EXPORT int fabricmap_sets_is_complete(const struct fabricmap_sets *sets)
+{
+	return sets->sets.complete;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_sets_size(const struct fabricmap_sets *sets, size_t index)
+{
+	return index < sets->sets.n ? sets->sets.sets[index].n : 0;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_sets_device(const struct fabricmap_sets *sets, size_t index, size_t device)
+{
+	if (device >= fabricmap_sets_size(sets, index))
+		return NULL;
+	return sets->map->topology->devices[sets->sets.sets[index].devices[device]].name;
+}
+
+FABRICMAP_EXPORT struct fabricmap_sets *fabricmap_sets_free(struct fabricmap_sets *sets)
+{
+	if (!sets)
+		return NULL;
+	device_sets_fini(&sets->sets);
+	fabricmap_unref(sets->map);
+	free(sets);
+	return NULL;
+}
+
+FABRICMAP_EXPORT int fabricmap_pool_fragmentation(struct fabricmap_pool *pool, int linked, int64_t least_mbps,
+						  struct fabricmap_fragmentation *ret)
+{
+	_cleanup_(place_pool_freep) struct place_pool *online = NULL;
+	struct whatif_fragmentation inner;
+	int r;
+
+	r = pool_online(pool, linked, &online);
+	if (r == 0)
+		r = whatif_fragmentation(online, least_mbps, &inner);
+	if (r < 0)
+		return r;
+	*ret = (struct fabricmap_fragmentation){
+		.n_free = inner.n_free,
+		.largest = inner.largest,
+		.permille = inner.permille,
+		.n_sizes = inner.n_sizes,
+	};
+	for (size_t i = 0; i < inner.n_sizes; i++)
+		ret->n_sets[i] = inner.n_sets[i];
+	return 0;
+}
+
+static struct fabricmap_change change_of(const struct whatif_change *inner)
+{
+	return (struct fabricmap_change){
+		.count = inner->count,
+		.least_before_mbps = inner->was_there ? inner->bottleneck_before : FABRICMAP_UNKNOWN,
+		.least_after_mbps = inner->is_there ? inner->bottleneck_after : FABRICMAP_UNKNOWN,
+		.sum_before_mbps = inner->was_there ? inner->sum_before : FABRICMAP_UNKNOWN,
+		.sum_after_mbps = inner->is_there ? inner->sum_after : FABRICMAP_UNKNOWN,
+	};
+}
+
+FABRICMAP_EXPORT int fabricmap_pool_removal(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
+					    const char *objective, struct fabricmap_change *ret, size_t size)
+{
+	_cleanup_(place_pool_freep) struct place_pool *online = NULL;
+	_cleanup_(device_set_fini) struct device_set gone = { 0 };
+	_cleanup_(whatif_removal_fini) struct whatif_removal inner = { 0 };
+	enum place_objective by;
+	int r;
+
+	if (place_objective_from_string(objective, &by) < 0)
+		return -EINVAL;
+	gone.devices = calloc(n_devices + 1, sizeof(*gone.devices));
+	if (!gone.devices)
+		return -ENOMEM;
+	for (; gone.n < n_devices; gone.n++) {
+		ssize_t device = topology_device_find(pool->map->topology, devices[gone.n]);
+
+		if (device < 0)
+			return -ENODEV;
+		gone.devices[gone.n] = (size_t)device;
+	}
+	r = pool_online(pool, false, &online);
+	if (r == 0)
+		r = whatif_removal(online, by, &gone, NULL, 0, &inner);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < inner.n_sizes && i < size; i++)
+		ret[i] = change_of(&inner.sizes[i]);
+	return (int)(inner.n_sizes < size ? inner.n_sizes : size);
+}
