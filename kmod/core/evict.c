@@ -48,12 +48,15 @@ static struct folio *evict_alloc(unsigned int order)
 	return folio_alloc(gfp, order);
 }
 
-static void evict_drop(unsigned long *dst)
+static void evict_let_go(struct folio *folio)
 {
-	struct folio *folio = page_folio(migrate_pfn_to_page(*dst));
-
 	folio_unlock(folio);
 	folio_put(folio);
+}
+
+static void evict_drop(unsigned long *dst)
+{
+	evict_let_go(page_folio(migrate_pfn_to_page(*dst)));
 	*dst = 0;
 }
 
@@ -103,19 +106,29 @@ static bool evict_find_place_locked(struct folio *folio, struct mm_struct *mm,
 	return found;
 }
 
-/* The same for the folio of a page that may be free. */
-static bool evict_find_place(struct page *page, struct mm_struct *mm, struct evict_place *place)
+/* The folio of a page that may be free, counted and locked; NULL: it is free, or held. */
+static struct folio *evict_hold(struct page *page)
 {
 	struct folio *folio = page_folio(page);
-	bool found = false;
 
 	if (!folio_try_get(folio))
-		return false;
-	if (page_folio(page) == folio && folio_trylock(folio)) {
-		found = evict_find_place_locked(folio, mm, place);
-		folio_unlock(folio);
-	}
+		return NULL;
+	if (page_folio(page) == folio && folio_trylock(folio))
+		return folio;
 	folio_put(folio);
+	return NULL;
+}
+
+/* The same as evict_find_place_locked() for the folio of a page that may be free. */
+static bool evict_find_place(struct page *page, struct mm_struct *mm, struct evict_place *place)
+{
+	struct folio *folio = evict_hold(page);
+	bool found;
+
+	if (!folio)
+		return false;
+	found = evict_find_place_locked(folio, mm, place);
+	evict_let_go(folio);
 	return found;
 }
 
@@ -421,16 +434,13 @@ static bool evict_move_by_address(struct fabric_pagemap *pm, struct evict_window
  */
 static void evict_kill(struct evict_window *w, struct page *page)
 {
-	struct folio *folio = page_folio(page);
+	struct folio *folio = evict_hold(page);
 
-	if (!folio_try_get(folio))
+	if (!folio)
 		return;
-	if (page_folio(page) == folio && folio_trylock(folio)) {
-		if (fabric_device_evict_wanted(w->fdev, w->nr))
-			fabric_folio_kill(folio, true);
-		folio_unlock(folio);
-	}
-	folio_put(folio);
+	if (fabric_device_evict_wanted(w->fdev, w->nr))
+		fabric_folio_kill(folio, true);
+	evict_let_go(folio);
 }
 
 /* The first page from @index on, before @end, that is in another anon_vma, or free. */
