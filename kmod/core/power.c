@@ -5,7 +5,7 @@
  * VRAM does not survive sleep, and behind the freezer nobody could bring it home: an eviction
  * takes processes' locks. So the notifier that runs before the freezer evicts every device, as an
  * administrator would, and waits. It refuses, with the reason in the log, if that takes too long;
- * for whoever gets no memory it does not wait that long. When the machine is awake again, or has
+ * for want of memory as soon as it is seen that it would. When the machine is awake again, or has
  * never slept, every device goes back to where it was; until then nobody moves one.
  *
  * fabric_asleep is under fabric_registry, drm_fabric_device.asleep under state_lock.
@@ -15,7 +15,7 @@
 
 #include "fabric.h"
 
-/* So long nothing goes home for want of memory before that is final. */
+/* So long it is watched how fast memory goes home when there is little to go to. */
 #define MEMORY_PATIENCE (3 * HZ)
 
 static unsigned int suspend_timeout_ms = 20000;
@@ -47,37 +47,58 @@ static struct drm_fabric_device *fabric_power_next(void)
 	return NULL;
 }
 
-/* What is seen of a device from one look to the next. */
+/* What is seen of the device that is waited for. */
 struct power_progress {
 	unsigned long slot; /* ULONG_MAX: nothing has been seen yet */
-	u64 resident;
+	u64 resident; /* at @since */
 	unsigned long since;
+	bool short_of_memory; /* since then */
 };
 
-static bool fabric_power_is_stuck(struct drm_fabric_device *fdev, struct power_progress *progress)
+static void fabric_power_progress_begin(struct power_progress *progress,
+					const struct drm_fabric_device *fdev, u64 resident)
 {
-	u64 resident = fabric_device_resident(fdev);
+	*progress = (struct power_progress){
+		.slot = fdev->slot,
+		.resident = resident,
+		.since = jiffies,
+	};
+}
 
-	if (READ_ONCE(fdev->blocked) != FABRIC_BLOCKED_MEMORY ||
-	    fdev->slot != progress->slot || resident < progress->resident) {
-		progress->slot = fdev->slot;
-		progress->resident = resident;
-		progress->since = jiffies;
-	}
-	return time_after(jiffies, progress->since + MEMORY_PATIENCE);
+/*
+ * Is there so little memory that it would not come home by the deadline? A machine that is short of
+ * it still finds a page now and then, so it is the pace that tells.
+ */
+static bool fabric_power_is_hopeless(struct power_progress *progress,
+				     struct drm_fabric_device *fdev, unsigned long deadline)
+{
+	u64 resident = fabric_device_resident(fdev), came_home;
+
+	if (fdev->slot != progress->slot)
+		fabric_power_progress_begin(progress, fdev, resident);
+	progress->short_of_memory |= READ_ONCE(fdev->blocked) == FABRIC_BLOCKED_MEMORY;
+	if (time_before(jiffies, progress->since + MEMORY_PATIENCE))
+		return false;
+	came_home = progress->resident - min(progress->resident, resident);
+	if (progress->short_of_memory &&
+	    came_home * (deadline - jiffies) < resident * MEMORY_PATIENCE)
+		return true;
+	fabric_power_progress_begin(progress, fdev, resident);
+	return false;
 }
 
 /* 0: all memory is at home. -EBUSY, -EINTR: some is not. */
 static int fabric_power_wait(void)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(READ_ONCE(suspend_timeout_ms));
-	struct power_progress progress = { .slot = ULONG_MAX, .since = jiffies };
+	struct power_progress progress = { .slot = ULONG_MAX };
 	struct drm_fabric_device *fdev;
 	long left = 0;
 	int err = 0;
 
 	while (!err && (fdev = fabric_power_next())) {
-		if (time_after(jiffies, deadline) || fabric_power_is_stuck(fdev, &progress))
+		if (time_after(jiffies, deadline) ||
+		    fabric_power_is_hopeless(&progress, fdev, deadline))
 			err = -EBUSY;
 		else
 			left = wait_event_killable_timeout(fdev->waitq, fabric_power_is_home(fdev),

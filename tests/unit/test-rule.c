@@ -74,8 +74,8 @@ static const struct {
 	{ 16000, 64, -1, NULL, 24000, true, true },
 	{ 12345, 8, -1, NULL, 6000, true, true },
 	/* What virtual machines say: then neither is known. 2.5 GT/s with more lanes is a link. */
-	{ 2500, 1, -1, NULL, 12000, true, true },
-	{ 16000, 0, -1, NULL, 12000, true, true },
+	{ 2500, 1, -1, NULL, 12000, true, false },
+	{ 16000, 0, -1, NULL, 12000, true, false },
 	{ 2500, 2, -1, NULL, 376, false, false },
 	/* The own link of a generation; one that is not listed has no limit, and that alone is no guess. */
 	{ 32000, 16, -1, "gfx906", 24000, false, false },
@@ -248,7 +248,9 @@ static const struct {
 	  DEVICE("a", PCI("null", "16")) "," DEVICE("b", PCI("8000", "4")), "", "", "", 3000, false, true,
 	  TOPOLOGY_PAIR_PCI, NULL },
 	{ "3: width 0", DEVICE("a", PCI("16000", "0")) "," DEVICE("b", PCI("16000", "16")), "", "", "", 12000, false,
-	  true, TOPOLOGY_PAIR_PCI, "impossible PCI link: a: 16000 MT/s, 0 lanes" },
+	  true, TOPOLOGY_PAIR_PCI, NULL },
+	{ "3: width 3", DEVICE("a", PCI("16000", "3")) "," DEVICE("b", PCI("16000", "16")), "", "", "", 24000, false,
+	  true, TOPOLOGY_PAIR_PCI, "impossible PCI link: a: 16000 MT/s, 3 lanes" },
 	{ "3: across sockets the CPU link",
 	  DEVICE("a", PCI("16000", "16") BELOW("c")) "," DEVICE("b", PCI("16000", "16") BELOW("d")),
 	  CPU("c", AMD) "," CPU("d", AMD), "", "", 16000, false, false, TOPOLOGY_PAIR_PCI, NULL },

@@ -178,9 +178,11 @@ static int uplink_warn(struct topology_builder *builder, const char *name, const
 {
 	if (!rule_uplink_is_impossible(uplink))
 		return 0;
-	return topology_builder_warn(builder, "impossible PCI link: %s: %lld MT/s, %lld lanes, %lld MB/s", name,
-				     (long long)uplink->speed_mtps, (long long)uplink->width,
-				     (long long)uplink->bandwidth_mbps);
+	if (uplink->bandwidth_mbps != TOPOLOGY_UNKNOWN && uplink->bandwidth_mbps != 0)
+		return topology_builder_warn(builder, "impossible PCI link: %s: %lld MB/s", name,
+					     (long long)uplink->bandwidth_mbps);
+	return topology_builder_warn(builder, "impossible PCI link: %s: %lld MT/s, %lld lanes", name,
+				     (long long)uplink->speed_mtps, (long long)uplink->width);
 }
 
 /* Cuts cycles, and chains that are too long: who is cut has no parent. */

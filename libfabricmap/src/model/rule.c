@@ -173,6 +173,12 @@ int64_t rule_pci_max(const char *arch)
 	return speed ? 16 * lane_mbps(speed) : INT64_MAX;
 }
 
+/* Virtual machines say so of links of any kind, and slots with nothing in them: one way to say unknown. */
+static bool is_unsaid(const struct topology_uplink *uplink)
+{
+	return uplink->width == 0 || (uplink->speed_mtps == 2500 && uplink->width == 1);
+}
+
 struct rule_figure rule_uplink(const struct topology_uplink *uplink, const char *arch)
 {
 	int64_t speed = uplink->speed_mtps, width = uplink->width, max = speed_max(arch_parse(arch));
@@ -184,8 +190,7 @@ struct rule_figure rule_uplink(const struct topology_uplink *uplink, const char 
 			figure.mbps = rule_pci_max(arch);
 		return figure;
 	}
-	/* Virtual machines say so of links of any kind. */
-	if (width == 0 || (speed == 2500 && width == 1))
+	if (is_unsaid(uplink))
 		speed = width = TOPOLOGY_UNKNOWN;
 	if (!lane_mbps(speed)) {
 		speed = 8000;
@@ -205,8 +210,8 @@ bool rule_uplink_is_impossible(const struct topology_uplink *uplink)
 {
 	if (uplink->bandwidth_mbps != TOPOLOGY_UNKNOWN && uplink->bandwidth_mbps != 0)
 		return !rule_bandwidth_is_possible(uplink->bandwidth_mbps, 1);
-	if (uplink->width == 0 || (uplink->speed_mtps == 2500 && uplink->width == 1))
-		return true;
+	if (is_unsaid(uplink))
+		return false;
 	return (uplink->speed_mtps != TOPOLOGY_UNKNOWN && !lane_mbps(uplink->speed_mtps)) ||
 	       (uplink->width != TOPOLOGY_UNKNOWN && !is_width(uplink->width));
 }

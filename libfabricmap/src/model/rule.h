@@ -35,7 +35,7 @@ bool rule_count_is_possible(int64_t count, int64_t n_records);
 /* A link of PCI or of another tree; @arch NULL: no generation limits it. */
 struct rule_figure rule_uplink(const struct topology_uplink *uplink, const char *arch);
 
-/* What it says is neither unknown nor possible. */
+/* What it says is neither unknown (width 0 and 2.5 GT/s x1 are ways to say that) nor possible. */
 bool rule_uplink_is_impossible(const struct topology_uplink *uplink);
 
 /* 16 lanes of a generation's own PCI; INT64_MAX if nothing limits it. */
