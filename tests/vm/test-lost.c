@@ -595,13 +595,14 @@ START_TEST(dead_engine)
 }
 END_TEST
 
-/* The rig's name of a PCI device. */
-static void rig_name(const char *name, char *ret, size_t size)
+/* Of what the rig lists of a PCI device: its name there, or that of the port above it. */
+static void rig_name(const char *name, const char *field, char *ret, size_t size)
 {
-	char command[128];
+	char command[160];
 	FILE *pipe;
 
-	snprintf(command, sizeof(command), "rig list | awk '$2 == \"%s\" { printf \"%%s\", $1 }'", name);
+	snprintf(command, sizeof(command),
+		 "rig list | awk '$2 == \"%s\" { sub(\"port=\", \"\", $4); printf \"%%s\", %s }'", name, field);
 	pipe = popen(command, "r");
 	ck_assert_ptr_nonnull(pipe);
 	ck_assert(fgets(ret, size, pipe));
@@ -621,7 +622,7 @@ START_TEST(pulled_out)
 
 		gpu_open_pair(true, &lost, &peer);
 		strcpy(name, lost->name);
-		rig_name(name, rig, sizeof(rig));
+		rig_name(name, "$1", rig, sizeof(rig));
 		incarnation = gpu_figure(lost, "incarnation");
 		scene = scene_set(name, peer->name, i % 2);
 		gpu_close(lost);
@@ -638,6 +639,64 @@ START_TEST(pulled_out)
 		scene_check_return(&scene, name, incarnation);
 		scene_strike(&scene);
 	}
+}
+END_TEST
+
+/* proves: an error of the bus that it gets over costs nothing: what is on the device stays there and is used in place */
+START_TEST(bus_error_that_is_none)
+{
+	struct gpu *gpu, *peer;
+	char *a = map_memory(SMALL, huge_or_not[_i]), port[32];
+	struct drm_softgpu_exec exec;
+
+	gpu_open_pair(true, &gpu, &peer);
+	gpu_open_devmem(gpu);
+	pattern_fill(a, SMALL, test_seed());
+	gpu_populate(gpu, a, SMALL);
+	rig_name(gpu->name, "$4", port, sizeof(port));
+	ck_assert_int_eq(shell("dmesg -C && rig aer %s COMP_TIME", port), 0);
+	ck_assert_int_eq(shell("for i in $(seq 300); do dmesg | grep -q 'device recovery successful' && exit 0; "
+			       "sleep 0.1; done; dmesg; exit 1"),
+			 0);
+	ck_assert(gpu_wait_attr(gpu->name, "state", "online", 0));
+	ck_assert_uint_eq(gpu_residency(gpu, a, SMALL).region_bytes, SMALL);
+	exec = gpu_exec(peer, DRM_SOFTGPU_OP_CHECKSUM, NULL, a, SMALL, 0);
+	ck_assert_uint_eq(exec.peer_bytes, SMALL);
+	ck_assert_uint_eq(pattern_differs(a, SMALL, test_seed()), 0);
+	ck_assert_uint_eq(exec.result, checksum(a, SMALL));
+	gpu_close(gpu);
+	gpu_close(peer);
+}
+END_TEST
+
+/* proves: a bus that reports the way to a device as broken (AER) loses that device and no other; a new one comes with a rescan */
+START_TEST(bus_error_that_is_fatal)
+{
+	struct gpu *lost, *peer;
+	struct scene scene;
+	char name[DRM_FABRIC_DEVICE_NAME_SIZE], port[32];
+	uint64_t incarnation, start;
+
+	gpu_open_pair(true, &lost, &peer);
+	strcpy(name, lost->name);
+	rig_name(name, "$4", port, sizeof(port));
+	incarnation = gpu_figure(lost, "incarnation");
+	scene = scene_set(name, peer->name, huge_or_not[_i]);
+	gpu_close(lost);
+	gpu_close(peer);
+	ck_assert_int_eq(shell("rig aer %s DLP", port), 0);
+	ck_assert_uint_eq(wait_event(scene.lost, DRM_FABRIC_EVENT_LOST).bytes, SHARED + SMALL);
+	ck_assert(gpu_wait_attr(name, "state", "lost", PATIENCE_MS));
+	ck_assert(gpu_wait_attr(scene.peer->name, "state", "online", 0));
+	scene_check_loss(&scene);
+	start = now_ms();
+	ck_assert_int_eq(shell("echo 1 >/sys/bus/pci/devices/$(rig address %s)/remove", port), 0);
+	note("%s: removed with its port in %llu ms", name, (unsigned long long)(now_ms() - start));
+	ck_assert(!gpu_is_present(name));
+	ck_assert_int_eq(shell("echo 1 >/sys/bus/pci/rescan"), 0);
+	ck_assert(gpu_wait_present(name, true, PATIENCE_MS));
+	scene_check_return(&scene, name, incarnation);
+	scene_strike(&scene);
 }
 END_TEST
 
@@ -689,6 +748,8 @@ int main(void)
 		tcase_set_timeout(tcase, 600);
 		tcase_add_checked_fixture(tcase, gpu_restore, gpu_restore);
 		tcase_add_test(tcase, pulled_out);
+		tcase_add_loop_test(tcase, bus_error_that_is_none, 0, 2);
+		tcase_add_loop_test(tcase, bus_error_that_is_fatal, 0, 2);
 		suite_add_tcase(suite, tcase);
 	}
 	return test_run(suite);
