@@ -13,6 +13,7 @@
  *
  * A list is freed where one may sleep: by who calls PREFER, or by the worker for the notifier.
  */
+#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -541,10 +542,30 @@ static int preference_describe(struct drm_fabric_preference *args,
 	return 0;
 }
 
+/*
+ * The device that is to access, by a devmem fd on it, or by its render node: it may have no memory.
+ * Counted.
+ */
+static struct drm_fabric_device *preference_accessor(int fd)
+{
+	struct fabric_handle *handle = fabric_handle_by_fd(fd);
+	struct file *file __free(fput) = NULL;
+	struct drm_fabric_device *fdev;
+
+	if (!IS_ERR(handle)) {
+		fdev = to_fabric_device(get_device(&handle->region->fdev->dev));
+		fabric_handle_put(handle);
+		return fdev;
+	}
+	file = fget(fd);
+	fdev = file ? fabric_device_by_file(file) : NULL;
+	return fdev ?: ERR_CAST(handle);
+}
+
 /* DRM_FABRIC_IOCTL_PREFERENCE */
 int fabric_preference_read(void __user *argp)
 {
-	struct fabric_handle *accessor = NULL;
+	struct drm_fabric_device *accessor = NULL;
 	struct fabric_preference *preference;
 	struct drm_fabric_preference args;
 	int err = -ENOENT;
@@ -554,17 +575,16 @@ int fabric_preference_read(void __user *argp)
 	if (args.flags || args.pad || !current->mm)
 		return -EINVAL;
 	if (args.accessor_fd != -1)
-		accessor = fabric_handle_by_fd(args.accessor_fd);
+		accessor = preference_accessor(args.accessor_fd);
 	if (IS_ERR(accessor))
 		return PTR_ERR(accessor);
 	preference = preference_find(&args);
 	if (preference) {
-		err = preference_describe(&args, preference,
-					  accessor ? accessor->region->fdev : NULL);
+		err = preference_describe(&args, preference, accessor);
 		fabric_preference_put(preference);
 	}
 	if (accessor)
-		fabric_handle_put(accessor);
+		put_device(&accessor->dev);
 	if (err)
 		return err;
 	return copy_to_user(argp, &args, sizeof(args)) ? -EFAULT : 0;

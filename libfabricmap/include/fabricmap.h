@@ -942,7 +942,7 @@ int fabricmap_prefer(const void *address, uint64_t length_bytes, const struct fa
 /**
  * fabricmap_preference() - what was asked for, and what of it applies now
  * @address: the first range that ends behind it is told
- * @accessor_fd: a devmem fd on the device that is to access; -1: any: nothing is unreachable then
+ * @accessor_fd: a devmem fd on the device that is to access, or its render node; -1: any: nothing is unreachable then
  *
  * Return: 0; -ENOENT no range ends behind @address; -EBADF, -EBADFD @accessor_fd; -ENOSYS, -ENOTTY; -EINTR.
  */

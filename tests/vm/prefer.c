@@ -79,7 +79,9 @@ void prefer(const struct places *places, const void *addr, size_t size, const ch
 int try_preference(const struct gpu *accessor, const void *addr, struct drm_fabric_preference *ret)
 {
 	*ret = (struct drm_fabric_preference){
-		.accessor_fd = accessor ? accessor->devmem_fd : -1,
+		.accessor_fd = !accessor		? -1 :
+			       accessor->devmem_fd >= 0 ? accessor->devmem_fd :
+							  accessor->render_fd,
 		.address = (uintptr_t)addr,
 	};
 	return ioctl(fabric_fd(), DRM_FABRIC_IOCTL_PREFERENCE, ret) ? -errno : 0;

@@ -28,7 +28,7 @@ int fabric_fd(void);
 /* Return 0 or -errno. @list: "" forgets. */
 int try_prefer(const struct places *places, const void *addr, size_t size, const char *list);
 void prefer(const struct places *places, const void *addr, size_t size, const char *list);
-/* The range that ends behind @addr. @accessor may be NULL. Returns 0 or -errno. */
+/* The range that ends behind @addr. @accessor may be NULL, and is named by its handle if it has one. Returns 0 or -errno. */
 int try_preference(const struct gpu *accessor, const void *addr, struct drm_fabric_preference *ret);
 /*
  * What is preferred in [@addr, @addr + @size), in pages from there: "0-4 AB, 8-9 S". Devices are told apart by the

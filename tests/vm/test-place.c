@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "prefer.h"
 
 #define STRANGER 65534
@@ -144,6 +145,80 @@ START_TEST(full)
 	check_status(p.gpus[0], a, "*");
 	check_read(p.gpus[0], a, SIZE, SIZE, 0);
 	check_data(a, SIZE);
+	places_fini(&p);
+}
+END_TEST
+
+/* proves: what is promised to others is no room, neither through a handle nor for LOCAL; what is promised to the list's own
+ * handle is all that goes through it */
+START_TEST(promised)
+{
+	struct gpu hog = { .devmem_fd = -1 };
+	struct places p;
+	char *a;
+
+	places_init(&p, 2);
+	hog.render_fd = p.gpus[0]->render_fd;
+	gpu_open_devmem(&hog);
+	reserve(hog.devmem_fd, PLACES_VRAM - MIB);
+	a = memory(SIZE, huge_or_not[_i]);
+	prefer(&p, a, SIZE, "AB");
+	check_status(p.gpus[1], a, "*+");
+	check_read(p.gpus[1], a, SIZE, SIZE - MIB, MIB);
+	check_resident(&p, a, SIZE, "A 1024, B 1024");
+	check_status(p.gpus[1], a, "f*");
+	check_data(a, SIZE);
+	reserve(hog.devmem_fd, PLACES_VRAM);
+	prefer(&p, a, SIZE, "LB");
+	check_status(p.gpus[0], a, "f*");
+	check_read(p.gpus[0], a, SIZE, 0, SIZE);
+	check_data(a, SIZE);
+	/* Given up, it is room again. */
+	reserve(hog.devmem_fd, 0);
+	prefer(&p, a, SIZE, "LB");
+	check_status(p.gpus[0], a, "*+");
+	check_read(p.gpus[0], a, SIZE, SIZE, 0);
+	check_data(a, SIZE);
+	/* The list's own. */
+	reserve(p.gpus[0]->devmem_fd, SIZE / 4);
+	prefer(&p, a, SIZE, "AB");
+	check_read(p.gpus[1], a, SIZE, SIZE - SIZE / 4, SIZE / 4);
+	check_status(p.gpus[1], a, "f*");
+	check_data(a, SIZE);
+	close(hog.devmem_fd);
+	places_fini(&p);
+}
+END_TEST
+
+/* proves: a handle that was taken back is passed over, and what was placed through it comes home and goes on to the next */
+START_TEST(grant_revoked)
+{
+	struct places p;
+	uint64_t id = 0, left;
+	char *a, *b;
+	int giver;
+
+	places_init(&p, 2);
+	giver = open_fabric();
+	ck_assert_int_eq(try_grant(p.gpus[0]->devmem_fd, giver, &id), 0);
+	a = memory(SIZE, huge_or_not[_i]);
+	b = memory(SIZE, huge_or_not[_i]);
+	prefer(&p, a, SIZE, "AB");
+	prefer(&p, b, SIZE, "A");
+	check_read(p.gpus[0], a, SIZE, SIZE, 0);
+	check_read(p.gpus[0], b, SIZE, SIZE, 0);
+	ck_assert_int_eq(try_revoke(giver, DRM_FABRIC_IOCTL_REVOKE, id, 30000, &left), 0);
+	ck_assert_uint_eq(left, 0);
+	check_resident(&p, a, SIZE, "S 2048");
+	check_status(p.gpus[1], a, "g*");
+	check_status(NULL, b, "g");
+	check_read(p.gpus[0], a, SIZE, 0, SIZE);
+	check_resident(&p, a, SIZE, "B 2048");
+	/* Nothing else is preferred: it stays where it is. */
+	check_read(p.gpus[0], b, SIZE, 0, 0);
+	check_data(a, SIZE);
+	check_data(b, SIZE);
+	close(giver);
 	places_fini(&p);
 }
 END_TEST
@@ -423,6 +498,8 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, first_place, 0, 2);
 	tcase_add_loop_test(tcase, full, 0, 2);
+	tcase_add_loop_test(tcase, promised, 0, 2);
+	tcase_add_loop_test(tcase, grant_revoked, 0, 2);
 	tcase_add_loop_test(tcase, draining_and_gone, 0, 2);
 	tcase_add_loop_test(tcase, unreachable, 0, 2);
 	tcase_add_loop_test(tcase, local, 0, 2);

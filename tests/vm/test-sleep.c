@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "gpu.h"
+#include "account.h"
 
 /* Its way home takes longer than the freezer. */
 #define SIZE (128 * MIB)
@@ -195,6 +195,38 @@ START_TEST(stays_as_it_was_left)
 	gpu_populate(gpu, a, SIZE);
 	gpu_close(gpu);
 	gpu_close(off);
+}
+END_TEST
+
+/* proves: a promise outlives a sleep, one that was refused, too: nobody else has had the bytes, and its owner has them all */
+START_TEST(promises_are_kept)
+{
+	struct gpu *gpu = gpu_open(0), other = { .render_fd = gpu->render_fd };
+	uint64_t size = gpu_figure(gpu, "regions/vram0/size_bytes"), promised = size - 4 * MIB, available;
+	char *a = map_memory(SIZE, _i), *b = map_memory(8 * MIB, false);
+	struct drm_fabric_devmem_populate args;
+
+	gpu_open_devmem(gpu);
+	gpu_open_devmem(&other);
+	pattern_fill(a, SIZE, test_seed());
+	memset(b, 1, 8 * MIB);
+	reserve(gpu->devmem_fd, promised);
+	gpu_populate(gpu, a, SIZE);
+	if (_i)
+		write_file(TIMEOUT_FILE, "1");
+	ck_assert_int_eq(go_to_sleep("freeze"), _i ? -EBUSY : 0);
+	write_file(TIMEOUT_FILE, "20000");
+	ck_assert(gpu_wait_attr(gpu->name, "state", "online", 0));
+	ck_assert_uint_eq(gpu_figure(gpu, "regions/vram0/reserved_bytes"), promised);
+	ck_assert_int_eq(gpu_try_populate(&other, b, 8 * MIB, 0, &args), 0);
+	ck_assert_uint_eq(args.moved_bytes, 4 * MIB);
+	ck_assert_uint_eq(args.refused_bytes[DRM_FABRIC_REFUSED_RESERVED], 4 * MIB);
+	ck_assert_int_eq(try_reserve(other.devmem_fd, 4 * MIB + 4096, &available), -ENOSPC);
+	gpu_populate(gpu, a, SIZE);
+	ck_assert_uint_eq(gpu_residency(gpu, a, SIZE).region_bytes, SIZE);
+	ck_assert_uint_eq(pattern_differs(a, SIZE, test_seed()), 0);
+	close(other.devmem_fd);
+	gpu_close(gpu);
 }
 END_TEST
 
@@ -397,6 +429,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, restore, NULL);
 	tcase_add_loop_test(tcase, data_is_at_home_asleep, 0, 6);
 	tcase_add_loop_test(tcase, stays_as_it_was_left, 0, 2);
+	tcase_add_loop_test(tcase, promises_are_kept, 0, 2);
 	tcase_add_test(tcase, refused_in_time);
 	tcase_add_loop_test(tcase, refused_without_memory, 0, 2);
 	tcase_add_test(tcase, taken_away_before_the_sleep);

@@ -436,8 +436,8 @@ struct drm_fabric_location_info {
 /**
  * struct drm_fabric_preference - read a preference back
  * @flags: (in) must be 0
- * @accessor_fd: (in) a devmem fd on the device that is to access, -1 = any: then nothing is
- * unreachable, and LOCAL applies
+ * @accessor_fd: (in) a devmem fd on the device that is to access, or its render node; -1 = any: then
+ * nothing is unreachable, and LOCAL applies
  * @address: (in) the first range that ends behind it
  * @start: (out) where that range begins
  * @length_bytes: (out) its length; what was asked in one call may be several ranges by now, and ranges
@@ -446,7 +446,8 @@ struct drm_fabric_location_info {
  * @pad: must be 0
  * @locations: (out) as asked, and what of it applies now
  *
- * Errors: -EINVAL malformed; -ENOENT no range ends behind @address; -EBADF, -EBADFD @accessor_fd; -EINTR.
+ * Errors: -EINVAL malformed; -ENOENT no range ends behind @address; -EBADF @accessor_fd is not open;
+ * -EBADFD it is neither; -EINTR.
  */
 struct drm_fabric_preference {
 	__u32 flags;
