@@ -122,7 +122,7 @@ static void softdma_postclose(struct drm_device *drm, struct drm_file *file)
 	kfree(vm);
 }
 
-/* Between @addr of the bus and the buffer. */
+/* Between @addr of the bus and the buffer. Pulled out its registers read as anything: look last. */
 static int softdma_transfer(struct softdma_device *sd, u64 addr, bool from_buffer)
 {
 	u32 cmd;
@@ -139,7 +139,7 @@ static int softdma_transfer(struct softdma_device *sd, u64 addr, bool from_buffe
 		sd->broken = true;
 		return -EIO;
 	}
-	return PCI_POSSIBLE_ERROR(cmd) ? -ENODEV : 0; /* it has been pulled out */
+	return pci_device_is_present(to_pci_dev(sd->drm.dev)) ? 0 : -ENODEV;
 }
 
 static int softdma_transfer_page(struct softdma_device *sd, u64 from, u64 to)

@@ -76,7 +76,7 @@ class Control(threading.Thread):
         self._rig = rig_socket
         self._on_log = on_log
         self._unplug_timeout = UNPLUG_TIMEOUT_S * slowness
-        self._plugged = {g.name for g in machine.gpus.values() if not g.absent}
+        self._plugged = {g.name for g in machine.gpus.values() if not g.absent} | set(machine.devices)
         self._n_backends = 0
         self._stop_read, self._stop_write = socket.socketpair()
         self._qmp = Qmp(qmp_socket, self._event)
@@ -125,21 +125,25 @@ class Control(threading.Thread):
         text = "".join(f"{x}\n" for x in [f"{verdict} {len(lines)}", *lines])
         self._rig.sendall(text.encode())
 
-    def _gpu(self, name):
-        if name not in self._machine.gpus:
-            known = ", ".join(self._machine.gpus) or "none"
-            raise Refused(f"no GPU '{name}' in machine {self._machine.name}; there are: {known}")
-        return self._machine.gpus[name]
+    def _port(self, name):
+        """Where a GPU or another device of the machine belongs."""
+        ports = {g.name: g.port for g in self._machine.gpus.values()}
+        ports |= {device: port for device, (port, _) in self._machine.devices.items()}
+        if name not in ports:
+            known = ", ".join(ports) or "none"
+            raise Refused(f"no device '{name}' in machine {self._machine.name}; there are: {known}")
+        return ports[name]
 
     # -- requests --------------------------------------------------------------
 
     def rig_list(self, _rest):
         addresses = self._addresses()
         lines = []
-        for gpu in self._machine.gpus.values():
-            state = "plugged" if gpu.name in self._plugged else "absent"
-            lines.append(f"{gpu.name} {addresses.get(gpu.name, '-')} {state} "
-                         f"port={gpu.port} vram={gpu.vram}")
+        whats = {g.name: f"vram={g.vram}" for g in self._machine.gpus.values()}
+        whats |= {name: f"model={model}" for name, (_, model) in self._machine.devices.items()}
+        for name, what in whats.items():
+            state = "plugged" if name in self._plugged else "absent"
+            lines.append(f"{name} {addresses.get(name, '-')} {state} port={self._port(name)} {what}")
         lines += [f"{name} {addresses.get(name, '-')} port" for name in self._machine.places]
         return lines
 
@@ -154,10 +158,10 @@ class Control(threading.Thread):
         return [address]
 
     def rig_parent(self, name):
-        return self.rig_address(self._gpu(name).port)
+        return self.rig_address(self._port(name))
 
     def rig_unplug(self, name):
-        self._gpu(name)
+        self._port(name)
         if name not in self._plugged:
             raise Refused(f"{name} is not plugged in")
         start = time.monotonic()
@@ -170,19 +174,25 @@ class Control(threading.Thread):
         return [str(round((time.monotonic() - start) * 1000))]
 
     def rig_plug(self, name):
-        gpu = self._gpu(name)
+        port = self._port(name)
         if name in self._plugged:
             raise Refused(f"{name} is plugged in already")
+        self._qmp.command("device_add", id=name, bus=port, **self._properties(name))
+        self._plugged.add(name)
+        return []
+
+    def _properties(self, name):
+        """What device_add wants of it but its name and place; a GPU's memory is put behind it."""
+        if name in self._machine.devices:
+            kind, *properties = self._machine.devices[name][1].split(",")
+            return {"driver": kind, **dict(p.split("=", 1) for p in properties)}
         # A new backend id each time: QEMU 7.2 dies on an assertion when ivshmem
         # gets a backend that an unplugged one had (qemu_ram_set_idstr). The file
         # below it is the same, so the VRAM comes back as it was left.
         self._n_backends += 1
         backend = f"{name}-vram-{self._n_backends}"
-        self._qmp.command("object-add", **vram_backend(gpu, backend, self._vram_fds[name]))
-        self._qmp.command("device_add", driver="ivshmem-plain", id=name, bus=gpu.port,
-                          memdev=backend)
-        self._plugged.add(name)
-        return []
+        self._qmp.command("object-add", **vram_backend(self._machine.gpus[name], backend, self._vram_fds[name]))
+        return {"driver": "ivshmem-plain", "memdev": backend}
 
     def rig_aer(self, rest):
         words = rest.split()
