@@ -46,6 +46,8 @@ const char *reason(int r)
 		return "the kernel part is absent";
 	case -ESHUTDOWN:
 		return "the device is draining";
+	case -ENOTRECOVERABLE:
+		return "the device is lost: it does not answer any more";
 	case -ENODEV:
 		return "no such device in the fabric";
 	default:
@@ -68,6 +70,8 @@ const char *remedy(int r)
 		return " (is fabricd running? systemctl status fabricd)";
 	case -ESHUTDOWN:
 		return " ('fabricctl bring-back' makes it usable again)";
+	case -ENOTRECOVERABLE:
+		return " ('fabricctl remove' without --keep-bound takes it away)";
 	default:
 		return "";
 	}
