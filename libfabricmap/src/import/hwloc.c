@@ -8,6 +8,7 @@
  *
  * Warnings begin with "one-sided link", "dangling target", "duplicate id", "unreadable matrix", "unreadable access".
  */
+#include "import/busid.h"
 #include "import/formats.h"
 
 #include "base/base.h"

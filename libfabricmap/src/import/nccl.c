@@ -5,6 +5,7 @@
  *
  * Warnings begin with "dangling target", "impossible link", "impossible PCI link", "duplicate id", "no NUMA node".
  */
+#include "import/busid.h"
 #include "import/formats.h"
 
 #include "base/base.h"
