@@ -117,7 +117,7 @@ def _parser():
                        "(read-only), build output at /out; for checks such as sparse")
     building(p)
     p.add_argument("command", nargs="+", metavar="COMMAND [ARG...]", help="after --")
-    p = verb("where", "print the Debian tree, the build output and the kernel's headers")
+    p = verb("where", "print the Debian tree, the build output, the kernel's headers, QEMU's accelerator")
     building(p)
     return parser
 
@@ -199,7 +199,7 @@ def verb_where(args):
     build = builder.prepare(args.debug, args.plant)
     print(f"tree    {build.root.tree}\noutput  {build.path}\n"
           f"kernel  {build.kernel.release}\nheaders {build.kernel.headers} (in the tree)\n"
-          f"cache   {cache_dir()}")
+          f"cache   {cache_dir()}\naccel   {accel.choose(build)}")
     return 0
 
 

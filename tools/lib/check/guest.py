@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Rungs in guests, through tools/vm: one guest at a time, they are as wide as two processors."""
+"""Rungs in guests, through tools/vm: as many at a time as the machine has processors and memory for."""
 
+import concurrent.futures
 import os
 import re
 import subprocess
 import time
 
 from common import CHECKOUT, VM
-from report import SKIPPED, run, tap
+from report import SKIPPED, Part, run, tap
 
 LIST = os.path.join(CHECKOUT, "tests", "vm", "tests.list")
 TEST_TIMEOUT_S = 300
@@ -15,9 +16,13 @@ SOAK_FACTOR = 40
 # Three attempts, and the way down.
 BOOT_TIMEOUT_S = 600
 DATA_BYTES = 256 << 20
+# Of the largest machine, with what QEMU takes for itself.
+GUEST_BYTES = 5 << 30
 # The debug kernel: an upper bound of what the rig makes of a timeout there, and short loops.
 DEBUG_FACTOR = 10
 DEBUG_ENV = ["TEST_LOOPS=5", "REMOVALS=5"]
+# They share a guest, for a boot takes over a minute; not all of a machine, so that guests can run side by side.
+DEBUG_TESTS_A_GUEST = 5
 
 # Sparse has the modules' sources in a copy: the checkout is read-only there. Two things that are not of ours are put
 # right on the way: Debian's kbuild leaves out a script that only asks whether sparse can do anything, and sparse 0.6.4
@@ -116,6 +121,30 @@ def _all_listed(report, listed):
         report.passed("kernel/every test is in tests.list")
 
 
+def _n_at_a_time():
+    """A guest has two processors. Without KVM they take turns on one."""
+    n_processors = len(os.sched_getaffinity(0))
+    if re.search(r"^accel +kvm", run([VM, "where"]).stdout, re.M):
+        n_processors //= 2
+    with open("/proc/meminfo", encoding="ascii") as f:
+        available = int(re.search(r"^MemAvailable: +([0-9]+)", f.read(), re.M)[1]) << 10
+    return max(1, min(n_processors, available // GUEST_BYTES))
+
+
+def _tap_all(report, jobs):
+    """Runs all of (name, argv, timeout, prefix) through tap(). Each reports when it has ended, as a whole."""
+    def one(name, argv, timeout, prefix):
+        part = Part()
+        start = time.monotonic()
+        tap(part, name, argv, timeout, prefix, cwd=CHECKOUT)
+        part.say(f"{name}: {time.monotonic() - start:.0f} s")
+        return part
+
+    with concurrent.futures.ThreadPoolExecutor(_n_at_a_time()) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(one, *job) for job in jobs]):
+            report.absorb(done.result())
+
+
 def run_kernel(report):
     if not os.path.exists(LIST):
         report.fail("kernel/tests.list", "tests/vm/tests.list is missing")
@@ -125,21 +154,23 @@ def run_kernel(report):
     if not build_or_skip(report, "kernel"):
         return
     soak = "SOAK" in os.environ
+    jobs = []
     for machine, test, options, env in listed:
         cpu, timeout = options.get("cpu"), int(options.get("timeout", TEST_TIMEOUT_S))
         if soak:
             timeout *= SOAK_FACTOR
         name = f"kernel/{machine}{'/' + cpu if cpu else ''}/{test}" + "".join(f" {e}" for e in env)
         env = [*env, f"TEST_SEED={os.environ['TEST_SEED']}", *(["SOAK=1"] if soak else [])]
-        tap(report, name, [VM, "test", "--no-build", "--load", *(["--cpu", cpu] if cpu else []),
-                           *(f"--env={e}" for e in env), "--timeout", str(timeout), machine,
-                           os.path.join("tests", "vm", test)],
-            timeout + BOOT_TIMEOUT_S, f"{test}: ", cwd=CHECKOUT)
+        jobs.append((name, [VM, "test", "--no-build", "--load", *(["--cpu", cpu] if cpu else []),
+                            *(f"--env={e}" for e in env), "--timeout", str(timeout), machine,
+                            os.path.join("tests", "vm", test)],
+                     timeout + BOOT_TIMEOUT_S, f"{test}: "))
+    _tap_all(report, jobs)
 
 
 def run_debug(report):
-    """Faults planted in a debug kernel, then tests.list on one. A boot takes over a minute there, so lines that
-    follow each other and have machine, processor and environment in common share a guest."""
+    """Faults planted in a debug kernel, then tests.list on one. Lines that follow each other and have machine, processor
+    and environment in common share a guest."""
     if not build_or_skip(report, "debug", "--debug"):
         return
     tap(report, "debug/rig", [os.path.join(CHECKOUT, "tests", "rig", "test-rig"), "--debug"], 3600)
@@ -148,18 +179,20 @@ def run_debug(report):
         if "nodebug" in options:
             continue
         key = (machine, options.get("cpu"), env)
-        if not groups or groups[-1][0] != key:
+        if not groups or groups[-1][0] != key or len(groups[-1][1]) == DEBUG_TESTS_A_GUEST:
             groups.append((key, []))
         groups[-1][1].append((test, int(options.get("timeout", TEST_TIMEOUT_S))))
+    jobs = []
     for (machine, cpu, env), tests in groups:
         name = f"debug/{machine}{'/' + cpu if cpu else ''}" + "".join(f" {e}" for e in env)
         # The rig knows how much slower the kernel is; here it is only that nothing hangs for ever.
         timeout = max(t for _, t in tests)
         env = [*env, *DEBUG_ENV, f"TEST_SEED={os.environ['TEST_SEED']}"]
-        tap(report, name, [VM, "test", "--debug", "--no-build", "--load", *(["--cpu", cpu] if cpu else []),
-                           *(f"--env={e}" for e in env), "--timeout", str(timeout), machine,
-                           *(os.path.join("tests", "vm", test) for test, _ in tests)],
-            DEBUG_FACTOR * (timeout * len(tests) + BOOT_TIMEOUT_S), cwd=CHECKOUT)
+        jobs.append((name, [VM, "test", "--debug", "--no-build", "--load", *(["--cpu", cpu] if cpu else []),
+                            *(f"--env={e}" for e in env), "--timeout", str(timeout), machine,
+                            *(os.path.join("tests", "vm", test) for test, _ in tests)],
+                     DEBUG_FACTOR * (timeout * len(tests) + BOOT_TIMEOUT_S), ""))
+    _tap_all(report, jobs)
 
 
 def _demo(report, name, arguments, code, last):

@@ -18,13 +18,22 @@ class Report:
         self.failed = []
         self._start = time.monotonic()
 
-    @staticmethod
-    def _line(word, name, why=""):
-        print(f"{word:8}{name}" + (f": {why}" if why else ""), flush=True)
+    def _print(self, text):
+        print(text, flush=True)
 
-    @staticmethod
-    def say(text):
-        print(f"# {text}", flush=True)
+    def _line(self, word, name, why=""):
+        self._print(f"{word:8}{name}" + (f": {why}" if why else ""))
+
+    def say(self, text):
+        self._print(f"# {text}")
+
+    def absorb(self, part):
+        """What a Part has to say, and its counts."""
+        for line in part.lines:
+            self._print(line)
+        self.n_passed += part.n_passed
+        self.n_skipped += part.n_skipped
+        self.failed += part.failed
 
     def passed(self, name):
         self.n_passed += 1
@@ -39,17 +48,28 @@ class Report:
         self._line("FAILED", name)
         lines = said.rstrip().splitlines()
         if len(lines) > SAID_LINES:
-            print(f"          ({len(lines) - SAID_LINES} lines before these)")
+            self._print(f"          ({len(lines) - SAID_LINES} lines before these)")
         for line in lines[-SAID_LINES:]:
-            print(f"          {line}", flush=True)
+            self._print(f"          {line}")
 
     def finish(self):
         minutes, seconds = divmod(int(time.monotonic() - self._start), 60)
         for name in self.failed:
             self._line("FAILED", name)
         self.say(f"{minutes} min {seconds} s")
-        print(f"{self.n_passed} passed, {len(self.failed)} failed, {self.n_skipped} skipped", flush=True)
+        self._print(f"{self.n_passed} passed, {len(self.failed)} failed, {self.n_skipped} skipped")
         return 1 if self.failed else 0 if self.n_passed else SKIPPED
+
+
+class Part(Report):
+    """Of a report, by one of several at work: kept until it is whole."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def _print(self, text):
+        self.lines.append(text)
 
 
 def run(argv, timeout=None, **options):
