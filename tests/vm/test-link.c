@@ -499,9 +499,9 @@ START_TEST(measured_figures_appear_and_stay)
 	read = link_figure(a, b, "read_bandwidth");
 	write = link_figure(a, b, "write_bandwidth");
 	note("reads %llu MB/s, writes %llu MB/s", (unsigned long long)read, (unsigned long long)write);
-	/* Software copies memory: between what a slow and what a very fast computer does. */
-	ck_assert(read >= 10 && read < 1000000);
-	ck_assert(write >= 10 && write < 1000000);
+	/* Software copies memory: between what a slow computer that is busy and what a very fast one does. */
+	ck_assert(read >= 1 && read < 1000000);
+	ck_assert(write >= 1 && write < 1000000);
 	ck_assert(link_attr(a, b, "provenance", provenance, sizeof(provenance)));
 	ck_assert_str_eq(provenance, "measured");
 	ck_assert_uint_ge(link_figure(a, b, "measured_at_s"), begin_s);

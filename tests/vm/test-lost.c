@@ -221,6 +221,8 @@ static struct scene scene_set(const char *lost, const char *peer, bool huge)
 	scene.child = fork_child();
 	if (!scene.child)
 		child_of_scene(&scene, lost, down[0], up[1]);
+	close(down[0]);
+	close(up[1]);
 	scene.to_child = down[1];
 	scene.from_child = up[0];
 	ck_assert_int_eq(read(scene.from_child, &c, 1), 1);
@@ -287,6 +289,10 @@ static void scene_strike(struct scene *scene)
 	wait_class_dead_bytes(SHARED / 2 - SMALL);
 	ck_assert(!munmap(scene->shared, SHARED / 2));
 	wait_class_dead_bytes(0);
+	ck_assert(!munmap(scene->shared_copy, SHARED) && !munmap(scene->small_copy, SMALL) &&
+		  !munmap(scene->on_peer, SMALL) && !munmap(scene->at_home, SMALL));
+	close(scene->to_child);
+	close(scene->from_child);
 	gpu_close(scene->lost);
 	gpu_close(scene->peer);
 }
