@@ -196,37 +196,39 @@ static int holder_list_init(struct holder_list *list, struct fabric_ledger *ledg
 	return 0;
 }
 
-/* The mm of a process's leader, to be compared; NULL: it has none. */
-static const struct mm_struct *holder_mm_of(struct pid *pid)
+/* A thread of a process that has not ended, counted, or NULL. Not always the first. */
+static struct task_struct *holder_thread(struct pid *pid)
 {
-	struct task_struct *task = get_pid_task(pid, PIDTYPE_TGID);
-	const struct mm_struct *mm;
+	struct task_struct *leader, *task;
 
-	if (!task)
+	guard(rcu)();
+	leader = pid_task(pid, PIDTYPE_TGID);
+	if (!leader)
 		return NULL;
-	task_lock(task);
-	mm = task->mm;
-	task_unlock(task);
-	put_task_struct(task);
-	return mm;
+	for_each_thread(leader, task)
+		if (READ_ONCE(task->mm))
+			return get_task_struct(task);
+	return NULL;
 }
 
-/* May the caller read this process, by ptrace(2)'s rules? */
-static bool holder_may_read(struct pid *pid)
+/* May the caller read this thread's process, by ptrace(2)'s rules? True also if it has ended. */
+static bool holder_may_read(struct task_struct *task)
 {
+	struct pid_namespace *ns;
 	struct path root;
 	struct file *file;
-	char name[32];
+	char name[48];
 	pid_t nr;
 
 	if (!proc_mount)
 		return false;
 	root.mnt = proc_mount;
 	root.dentry = proc_mount->mnt_root;
-	nr = pid_nr_ns(pid, proc_pid_ns(proc_mount->mnt_sb));
+	ns = proc_pid_ns(proc_mount->mnt_sb);
+	nr = task_tgid_nr_ns(task, ns);
 	if (!nr)
 		return false;
-	snprintf(name, sizeof(name), "%d/maps", nr);
+	snprintf(name, sizeof(name), "%d/task/%d/maps", nr, task_pid_nr_ns(task, ns));
 	file = file_open_root(&root, name, O_RDONLY | O_CLOEXEC, 0);
 	if (IS_ERR(file))
 		return false;
@@ -235,27 +237,28 @@ static bool holder_may_read(struct pid *pid)
 }
 
 /*
- * @mm: that it must have, or NULL: any. It is looked at before and after, for with an execve(2)
- * between the answer would be about another.
+ * @mm: that it must have, or NULL: any; compared, not used. The thread's is looked at before and
+ * after: with an execve(2) between the answer would be about another, with its end no answer.
  */
 static bool holder_may_see(struct pid *pid, const struct mm_struct *mm)
 {
-	const struct mm_struct *before = holder_mm_of(pid);
+	struct task_struct *task __free(put_task) = holder_thread(pid);
+	const struct mm_struct *before = task ? READ_ONCE(task->mm) : NULL;
 
 	if (!before || (mm && before != mm))
 		return false;
-	return before == current->mm || (holder_may_read(pid) && holder_mm_of(pid) == before);
+	return before == current->mm || (holder_may_read(task) && READ_ONCE(task->mm) == before);
 }
 
 /* The process that is meant is not there any more, or another by now: no number. */
 static s32 holder_pid(const struct holder_entry *entry)
 {
-	const struct mm_struct *mm;
+	struct task_struct *task __free(put_task) = NULL;
 
 	if (!entry->pid)
 		return 0;
-	mm = holder_mm_of(entry->pid);
-	if (!mm || (entry->fmm && entry->fmm->notifier.mm != mm))
+	task = holder_thread(entry->pid);
+	if (!task || (entry->fmm && entry->fmm->notifier.mm != READ_ONCE(task->mm)))
 		return 0;
 	return pid_vnr(entry->pid);
 }

@@ -25,8 +25,8 @@
  * So each of them is over, or begins when @up is false already: down and up in between cannot be
  * missed, and no generation is needed to notice it: a link that is on its way down is not looked
  * at again, nor does an end of it go, before it is there. The evictor and CPU touches use no link.
- * After a refusal nothing goes back by itself: faults do not move memory to a device, only
- * populate does, so memory stays in system memory whatever the link does.
+ * After a refusal nothing goes back by itself: a fault moves memory to a device only where its
+ * process prefers that (place.c), so the rest stays in system memory whatever the link does.
  *
  * A fault takes as long as a program's memory takes, which may be behind a FUSE server: nobody else
  * is to wait for that. So fabric_registry is not held meanwhile: what the link shows changes when

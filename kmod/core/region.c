@@ -195,6 +195,8 @@ struct drm_fabric_region *fabric_region_create(struct drm_fabric_device *fdev,
 	if (!IS_ALIGNED(desc->size, PAGE_SIZE) || !desc->size ||
 	    strlen(desc->name) >= DRM_FABRIC_REGION_NAME_SIZE)
 		return ERR_PTR(-EINVAL);
+	if (!fdev->ops->alloc || !fdev->ops->free || !fdev->ops->free_bytes || !fdev->ops->copy)
+		return ERR_PTR(-EINVAL);
 	region = kzalloc_obj(*region);
 	if (!region)
 		return ERR_PTR(-ENOMEM);

@@ -254,32 +254,22 @@ static int softgpu_copy_peer(struct softgpu_device *sg, struct drm_fabric_device
 
 /*
  * drm_fabric_device_ops.copy_region: by the copy engine, between the peer's window, @phys in its
- * aperture, and VRAM, or where none of that is free a buffer.
+ * aperture, and a buffer. Not VRAM: it may all be promised, and the core counts what is taken.
  */
 int softgpu_copy_aperture(struct softgpu_device *sg, struct drm_fabric_device *fdev,
 			  phys_addr_t phys, u64 size, bool write)
 {
+	struct softgpu_local local = { .size = min(size, SOFTGPU_PIECE) };
 	struct device *dev = sg->drm.dev;
-	struct softgpu_local local;
-	void *buffer = NULL;
 	dma_addr_t addr;
-	u64 vram;
 	int err;
 
 	if (!size || !PAGE_ALIGNED(size))
 		return -EINVAL;
 
-	local.size = min_t(u64, roundup_pow_of_two(size), PMD_SIZE);
-	err = softgpu_vram_take(sg, local.size, &vram);
-	if (!err) {
-		local.kaddr = sg->vram.kaddr + vram;
-	} else {
-		local.size = min(local.size, SOFTGPU_PIECE);
-		buffer = kvzalloc(local.size, GFP_KERNEL);
-		if (!buffer)
-			return -ENOMEM;
-		local.kaddr = buffer;
-	}
+	local.kaddr = kvzalloc(local.size, GFP_KERNEL);
+	if (!local.kaddr)
+		return -ENOMEM;
 
 	addr = dma_map_resource(dev, phys, size, DMA_BIDIRECTIONAL, 0);
 	err = dma_mapping_error(dev, addr);
@@ -287,10 +277,7 @@ int softgpu_copy_aperture(struct softgpu_device *sg, struct drm_fabric_device *f
 		err = softgpu_copy_peer(sg, fdev, &local, addr, size, write);
 		dma_unmap_resource(dev, addr, size, DMA_BIDIRECTIONAL, 0);
 	}
-
-	if (!buffer)
-		softgpu_vram_give(sg, vram, local.size);
-	kvfree(buffer);
+	kvfree(local.kaddr);
 	return err;
 }
 

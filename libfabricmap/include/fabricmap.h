@@ -747,7 +747,8 @@ int fabricmap_devmem_to_system(int fd, const void *address, uint64_t length_byte
  *
  * A snapshot; nothing is faulted in or moved. At most 1 TiB at a time.
  *
- * Return: 0, -EINVAL malformed range, -ENODEV.
+ * Return: 0, -EINVAL malformed range, -ENODEV; -EBUSY it has changed faster than one can look, for a second; -EINTR,
+ * -ENOMEM.
  */
 int fabricmap_devmem_residency(int fd, const void *address, uint64_t length_bytes, struct fabricmap_residency *ret);
 
@@ -958,7 +959,8 @@ int fabricmap_preference(const void *address, int accessor_fd, struct fabricmap_
  *
  * A snapshot; nothing is faulted in or moved. All bytes add up to @length_bytes.
  *
- * Return: 0; -ENOSPC more regions than there is room for; -EINVAL malformed range; -ENOSYS, -ENOTTY; -ENOMEM, -EINTR.
+ * Return: 0; -ENOSPC more regions than there is room for; -EINVAL malformed range; -EBUSY it has changed faster than one
+ * can look, for a second; -ENOSYS, -ENOTTY; -ENOMEM, -EINTR.
  */
 int fabricmap_range_residency(const void *address, uint64_t length_bytes, struct fabricmap_residence *residences,
 			      size_t *n_residences, struct fabricmap_range_residency *ret);

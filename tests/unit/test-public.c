@@ -264,8 +264,17 @@ START_TEST(holders_of_a_made_proc)
 	tree_write(root, "7/fdinfo/9", info);
 	tree_write(root, "self/fdinfo/9", info);
 	tree_folder(root, "13");
+	/* The first thread has ended, two go on. */
+	tree_folder(root, "14");
+	tree_folder(root, "14/fdinfo");
+	tree_folder(root, "14/task");
+	tree_folder(root, "14/task/14");
+	tree_folder(root, "14/task/14/fdinfo");
+	tree_write(root, "14/task/15/fdinfo/4", info);
+	tree_write(root, "14/task/16/fdinfo/4", info);
 	ck_assert_int_eq(fabricmap_holders_scan(root, NULL, &holders), 0);
-	ck_assert_uint_eq(fabricmap_holders_n(holders), 2);
+	ck_assert_uint_eq(fabricmap_holders_n(holders), 3);
+	ck_assert_int_eq(fabricmap_holders_pid(holders, 2), 14);
 	ck_assert_int_eq(fabricmap_holders_pid(holders, 0), 7);
 	ck_assert_str_eq(fabricmap_holders_comm(holders, 0), "?");
 	ck_assert_int_eq(fabricmap_holders_uid(holders, 0), FABRICMAP_UNKNOWN);
@@ -274,7 +283,7 @@ START_TEST(holders_of_a_made_proc)
 	ck_assert_int_eq(fabricmap_holders_uid(holders, 1), 1000);
 	ck_assert_int_eq(fabricmap_holders_devmem_id(holders, 1), 3);
 	ck_assert_int_eq(fabricmap_holders_resident_bytes(holders, 1), 8192);
-	ck_assert_ptr_null(fabricmap_holders_device(holders, 2));
+	ck_assert_ptr_null(fabricmap_holders_device(holders, 3));
 	fabricmap_holders_free(holders);
 	ck_assert_int_eq(fabricmap_holders_scan(root, "0000:41:00.0", &holders), 0);
 	ck_assert_uint_eq(fabricmap_holders_n(holders), 0);

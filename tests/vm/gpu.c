@@ -42,7 +42,7 @@ bool gpu_is_present(const char *name)
 
 bool gpu_wait_present(const char *name, bool present, unsigned int timeout_ms)
 {
-	uint64_t end = now_ms() + timeout_ms;
+	uint64_t end = now_ms() + (uint64_t)timeout_ms * test_slowness();
 
 	while (gpu_is_present(name) != present) {
 		if (now_ms() > end)
@@ -54,7 +54,7 @@ bool gpu_wait_present(const char *name, bool present, unsigned int timeout_ms)
 
 bool gpu_wait_attr(const char *name, const char *path, const char *value, unsigned int timeout_ms)
 {
-	uint64_t end = now_ms() + timeout_ms;
+	uint64_t end = now_ms() + (uint64_t)timeout_ms * test_slowness();
 	char buf[256];
 
 	while (!gpu_attr(name, path, buf, sizeof(buf)) || strcmp(buf, value)) {

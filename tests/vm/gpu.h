@@ -36,7 +36,7 @@ size_t gpu_pci_names(char (*names)[DRM_FABRIC_DEVICE_NAME_SIZE], size_t size);
 void gpu_unbind(const char *name);
 void gpu_bind(const char *name);
 bool gpu_is_present(const char *name);
-/* Return false if it has not come to that in time. */
+/* Return false if it has not come to that in time, which is the stock kernel's: a slow one has more. */
 bool gpu_wait_present(const char *name, bool present, unsigned int timeout_ms);
 bool gpu_wait_attr(const char *name, const char *path, const char *value, unsigned int timeout_ms);
 /* DRM_FABRIC_ADMIN_*. Returns 0 or -errno. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,8 +234,15 @@ static struct json_object *first_of(struct json_object *object, const char *key)
 	return json_object_array_get_idx(array, 0);
 }
 
-/* A process that holds a handle with SIZE of its memory behind it and as much promised to it. */
-static pid_t start_holder(const char *name)
+static void *wait_for_ever(void *nothing)
+{
+	for (;;)
+		pause();
+	return nothing;
+}
+
+/* A process that holds a handle with SIZE of its memory behind it and twice that promised. @headless: its first thread ends. */
+static pid_t start_holder(const char *name, bool headless)
 {
 	int ready[2];
 	pid_t pid;
@@ -248,8 +256,13 @@ static pid_t start_holder(const char *name)
 		ck_assert_int_eq(fabricmap_devmem_reserve(gpu->devmem_fd, 2 * SIZE, NULL), 0);
 		gpu_populate(gpu, memory(SIZE), SIZE);
 		ck_assert_int_eq(write(ready[1], "", 1), 1);
-		for (;;)
-			pause();
+		if (headless) {
+			pthread_t thread;
+
+			ck_assert(!pthread_create(&thread, NULL, wait_for_ever, NULL));
+			pthread_exit(NULL);
+		}
+		wait_for_ever(NULL);
 	}
 	ck_assert_int_eq(read(ready[0], &c, 1), 1);
 	return pid;
@@ -260,9 +273,15 @@ START_TEST(holders)
 {
 	struct json_object *root, *device, *region, *value, *users, *holder;
 	int64_t reserved = 0, bytes = 0;
-	pid_t pid = start_holder(A);
+	pid_t pid = start_holder(A, _i);
 	char text[32];
 
+	if (_i)
+		ck_assert_int_eq(
+			shell("for i in $(seq 100); do grep -q '^State:.Z' /proc/%d/status && exit 0; sleep 0.1; done; "
+			      "exit 1",
+			      pid),
+			0);
 	root = seen_by_fabricctl("devices --holders", A, &device);
 	holder = first_of(device, "holders");
 	ck_assert_int_eq(number(holder, "pid"), pid);
@@ -360,7 +379,7 @@ int main(void)
 	tcase = tcase_create("fabricctl");
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, make, take_away);
-	tcase_add_test(tcase, holders);
+	tcase_add_loop_test(tcase, holders, 0, 2);
 	tcase_add_loop_test(tcase, lost_device_is_removed, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);

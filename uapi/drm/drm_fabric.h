@@ -203,6 +203,9 @@ struct drm_fabric_devmem_to_system {
  * @dead_bytes: (out) of @region_bytes and @other_bytes: pages whose data is lost
  *
  * A snapshot: nothing is faulted in or moved.
+ *
+ * Errors: -EINVAL malformed; -ENODEV the handle is revoked; -EFAULT; -ENOMEM; -EINTR; -EBUSY the range
+ * has changed faster than one can look, for a second.
  */
 struct drm_fabric_devmem_residency {
 	__u32 flags;
@@ -491,8 +494,9 @@ struct drm_fabric_residence {
  * A snapshot: nothing is faulted in or moved. The figures and the @bytes of all regions add up to
  * @length_bytes. Regions in the order of their devices' joining.
  *
- * Errors: -EINVAL malformed; -EFAULT; -ENOMEM; -EINTR; -ENOSPC more regions than there is room for:
- * @n_residences says how many, nothing else is written.
+ * Errors: -EINVAL malformed; -EFAULT; -ENOMEM; -EINTR; -EBUSY the range has changed faster than one
+ * can look, for a second; -ENOSPC more regions than there is room for: @n_residences says how many,
+ * nothing else is written.
  */
 struct drm_fabric_residency {
 	__u32 flags;

@@ -21,6 +21,7 @@
  *	    drm_fabric_device.vms_lock (mutex: the device's address spaces)
  *	      drm_fabric_vm.lock (mutex: ranges of one address space)
  *	        mmap_lock of the mirrored mm (read; taken inside the helpers)
+ *	          mms_lock (mutex: what is known of each mm)
  *	          page locks
  *	            the driver's copy engine: progresses without memory that waits for reclaim
  *	          reclaim: whatever is above may be held by who waits for memory, nothing below
@@ -34,6 +35,8 @@
  *
  * A link's lock (mutex: its figures) is inside drm_fabric_registry and inside users; work of a link
  * takes users of the owner for reading, and is waited for with drm_fabric_registry held.
+ *
+ * users_lock (mutex: the uids) is inside all mutexes of the core, and may allocate.
  *
  * state_lock and vms_lock are not held together, nor are region->lock and what is below vms_lock.
  * Spinlocks of the core have nothing inside but wait queues, what queues work, and the driver's
@@ -345,8 +348,9 @@ struct drm_fabric_region_desc {
  *
  * Context: process, without locks that operations take. Takes drm_fabric_registry. May sleep.
  *
- * Return: the device; ERR_PTR: -EINVAL (too many regions, a name of 32 characters or more), -EEXIST
- * (the parent has joined already), -ENOMEM, or what sysfs says.
+ * Return: the device; ERR_PTR: -EINVAL (too many regions, one that is empty or not of whole pages,
+ * without the operations that it needs, or with a name of 16 characters or more; a device's name of
+ * 32 or more), -EEXIST (the parent has joined already), -ENOMEM, or what sysfs says.
  */
 struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
 						     const struct drm_fabric_device_ops *ops,

@@ -100,41 +100,84 @@ static int holder_add(struct fabricmap_holders *holders, int pid_fd, int64_t pid
 	return fabricmap_holders_add(holders, &holder);
 }
 
-static int process_scan(struct fabricmap_holders *holders, int proc_fd, const char *pid, const char *device)
+/* A process that is looked into. */
+struct process {
+	struct fabricmap_holders *holders;
+	const char *device; /* or NULL */
+	int64_t pid;
+	int fd; /* its folder */
+	bool is_unreadable;
+};
+
+/* @name: a folder of fdinfo below that of the process. Return: 1: there are fds; 0: there are none; a fatal error. */
+static int fds_scan(struct process *process, const char *name)
 {
 	_cleanup_(closedirp) DIR *folder = NULL;
-	_cleanup_(closep) int pid_fd = -1;
 	const struct dirent *entry;
 	struct fdinfo info;
 	char text[4096];
-	int r;
+	int r, any = 0;
 
-	pid_fd = openat(proc_fd, pid, FOLDER_FLAGS);
-	if (pid_fd < 0)
-		return 0;
-	folder = folder_open(pid_fd, "fdinfo");
+	folder = folder_open(process->fd, name);
 	if (!folder) {
-		if (errno == EACCES || errno == EPERM)
-			holders->n_unreadable++;
+		process->is_unreadable |= errno == EACCES || errno == EPERM;
 		return errno == ENOMEM || errno == EMFILE || errno == ENFILE ? -errno : 0;
 	}
 	while ((entry = readdir(folder))) {
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
+		any = 1;
 		r = text_read(dirfd(folder), entry->d_name, text, sizeof(text));
 		if (r == -EACCES || r == -EPERM) {
-			holders->n_unreadable++;
+			process->is_unreadable = true;
 			break;
 		}
 		if (r < 0 || fdinfo_parse(text, &info) <= 0)
 			continue;
-		if (device && strcmp(device, info.device))
+		if (process->device && strcmp(process->device, info.device))
 			continue;
-		r = holder_add(holders, pid_fd, strtoll(pid, NULL, 10), &info);
+		r = holder_add(process->holders, process->fd, process->pid, &info);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return any;
+}
+
+/* The first thread of a process shows no fds any more when it has ended; the others do. */
+static int threads_scan(struct process *process)
+{
+	_cleanup_(closedirp) DIR *folder = folder_open(process->fd, "task");
+	const struct dirent *entry;
+	char name[64];
+	int r = 0;
+
+	while (folder && r == 0 && (entry = readdir(folder))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		(void)snprintf(name, sizeof(name), "task/%.20s/fdinfo", entry->d_name);
+		r = fds_scan(process, name);
+	}
+	return r;
+}
+
+static int process_scan(struct fabricmap_holders *holders, int proc_fd, const char *pid, const char *device)
+{
+	_cleanup_(closep) int fd = openat(proc_fd, pid, FOLDER_FLAGS);
+	struct process process = {
+		.holders = holders,
+		.device = device,
+		.pid = strtoll(pid, NULL, 10),
+		.fd = fd,
+	};
+	int r;
+
+	if (fd < 0)
+		return 0;
+	r = fds_scan(&process, "fdinfo");
+	if (r == 0 && !process.is_unreadable)
+		r = threads_scan(&process);
+	holders->n_unreadable += process.is_unreadable;
+	return r < 0 ? r : 0;
 }
 
 FABRICMAP_EXPORT int fabricmap_holders_scan(const char *proc, const char *device, struct fabricmap_holders **ret)
