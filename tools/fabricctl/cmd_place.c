@@ -65,7 +65,6 @@ int map_open(const char *verb, const char *root, struct fabricmap **ret)
 		error_print("%s: %s: %s", verb, root ?: "/sys", reason(r));
 		return r;
 	}
-	map_warn(verb, *ret);
 	return 0;
 }
 
@@ -80,6 +79,7 @@ static int place_here(const char *verb, uint64_t count, uint64_t bytes, const ch
 	if (r < 0)
 		return r;
 	r = fabricmap_place(map, count, bytes, exclude, n_exclude, ret, &why_not);
+	map_warn_briefly(verb, NULL, map, r == 0 ? *ret : NULL);
 	if (r == 0 || r == quiet_errno)
 		return r;
 	/* Without the kernel part there is nothing to choose from, whatever was asked. */
@@ -337,6 +337,8 @@ static int place_by_request(const struct ask *ask, bool json)
 		r = fabricmap_pool_new(map, &pool);
 	if (r == 0)
 		r = fabricmap_pool_place(pool, request, &placement, &why_not);
+	if (map)
+		map_warn_briefly("place", ask->topology, map, placement);
 	if (r < 0) {
 		error_print("place: %llu devices: %s", (unsigned long long)ask->count, why_not ?: reason(r));
 		if (json && (r == -ENOSPC || r == -EINVAL))
