@@ -411,7 +411,34 @@ def place_on_a_file(root):
         assert answer["reason"] == (f"1 device free, 2 asked: {a} (busy), {b} (busy); "
                                     f"largest linked free set: {c}"), answer
         expect(run("place", "--topology", path, "--count", "1", "--busy", "x"), 1, stdout="",
-               stderr="no such device: x")
+               stderr=f"no such device: x; there are {a}, {b}, {c}")
+        expect(run("place", "--topology", path, "1", "--busy", "26:00.0"), 1, stdout="", stderr=f"is {b} meant?")
+        expect(run("place", "--topology", path, "1", "--objective", "most"), 2, stdout="",
+               stderr="--objective most: not bottleneck-then-sum, sum or bottleneck")
+        expect(run("place", "--topology", path, "1", "--link-type", "rope"), 2, stdout="",
+               stderr="--link-type rope: not xgmi, nvlink,")
+        done, answer = place("--count", "3", "--min-mbps", "30000")
+        assert answer["reason"].endswith("; the best 3 have 12000 MB/s"), answer
+        # Limits say what they are.
+        devices = [{**devices[0], "name": f"{i >> 16:04x}:{i >> 8 & 255:02x}:{i >> 3 & 31:02x}.{i & 7}"}
+                   for i in range(1201)]
+        names = [device["name"] for device in devices]
+        links = [{**links[0], "accessor": names[x], "owner": names[y], "read_bandwidth_mbps": 20000 + i}
+                 for i in range(1201) for x, y in ((i, i - 1), (i - 1, i))]
+        for keep, words in ((1201, "more than 1200 devices, and their links form no tree of small parts"), (1200, None)):
+            left = set(names[:keep])
+            path.write_text(json.dumps({
+                "schema": "fabric.topology/1", "generation": 0, "source": "partial", "devices": devices[:keep],
+                "links": [link for link in links if {link["accessor"], link["owner"]} <= left], "groups": [],
+                "warnings": []}), encoding="utf-8")
+            done = run("place", "--topology", path, "2")
+            expect(done, 1 if words else 0, stderr=words)
+            assert "Argument list" not in done.stderr, done.stderr
+        path.write_text(json.dumps({"schema": "fabric.topology/1", "generation": 0, "source": "partial",
+                                    "devices": [None] * 16385, "links": [], "groups": [], "warnings": []}),
+                        encoding="utf-8")
+        expect(run("place", "--topology", path, "2"), 1, stdout="",
+               stderr="devices: 16385 of them, and at most 16384 are read")
         for words in (["--count", "0"], ["--count", "1", "2"], [], ["1", "--objective", "most"],
                       ["1", "--linked=no"], ["1", "--link-type", "rope"], ["1", "--min-mbps", "-1"],
                       ["1", "--numa-node", "x"]):
