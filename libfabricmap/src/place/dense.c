@@ -35,7 +35,9 @@ struct dense {
 	uint32_t *positions;
 	bool *is_candidate; /* by column */
 	bool *required; /* by index */
-	place_cell *cells; /* n * n, by index */
+	const place_cell *cells; /* n * n, by index: the block's if all of it are candidates */
+	place_cell *own_cells;
+	int64_t *totals; /* by index: pairs with all others */
 	int32_t least; /* cell */
 	struct clique_graph graph;
 	int32_t threshold; /* of the graph and of the last size */
@@ -81,13 +83,18 @@ int dense_new(const struct place_search *search, const struct place_part *part, 
 	}
 	dense->graph.n = dense->n;
 	dense->graph.n_words = bits_words(dense->n);
-	dense->cells = malloc((size_t)dense->n * dense->n * sizeof(*dense->cells));
-	if (!dense->cells)
+	dense->cells = part->block->cells;
+	dense->least = part->block->least;
+	if (dense->n == size)
+		return 0;
+	dense->own_cells = malloc((size_t)dense->n * dense->n * sizeof(*dense->own_cells));
+	if (!dense->own_cells)
 		return -ENOMEM;
+	dense->cells = dense->own_cells;
 	dense->least = INT32_MAX;
 	for (uint32_t i = 0; i < dense->n; i++) {
 		const place_cell *row = &part->block->cells[(size_t)dense->columns[i] * size];
-		place_cell *cells = &dense->cells[(size_t)i * dense->n];
+		place_cell *cells = &dense->own_cells[(size_t)i * dense->n];
 
 		for (uint32_t j = 0; j < dense->n; j++) {
 			cells[j] = row[dense->columns[j]];
@@ -110,7 +117,8 @@ struct dense *dense_free(struct dense *dense)
 	free(dense->is_candidate);
 	free(dense->required);
 	free(dense->best);
-	free(dense->cells);
+	free(dense->own_cells);
+	free(dense->totals);
 	free(dense->graph.rows);
 	free(dense);
 	return NULL;
@@ -260,6 +268,21 @@ struct swap {
 	int64_t sum;
 };
 
+static int find_totals(struct dense *dense)
+{
+	dense->totals = calloc(dense->n + 1, sizeof(*dense->totals));
+	if (!dense->totals)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < dense->n; i++) {
+		const place_cell *cells = &dense->cells[(size_t)i * dense->n];
+
+		/* The row's own cell is 0. */
+		for (uint32_t j = 0; j < dense->n; j++)
+			dense->totals[i] += cell_mbps(cells[j]);
+	}
+	return 0;
+}
+
 static int64_t row_gain(const struct dense *dense, uint32_t i, const bool *in)
 {
 	const place_cell *cells = &dense->cells[(size_t)i * dense->n];
@@ -282,46 +305,66 @@ static void start_set(const struct dense *dense, bool *in)
 				in[dense->cache[i].members[j]] = true;
 }
 
-/* Leave out, one after the other, who gives least: sums for all sizes. */
+/* Who may be left out. */
+struct peeled {
+	uint32_t index;
+	int64_t gain; /* from all that are in */
+};
+
+/* Who gives least, now that the device of @gone (a row; NULL: none) is out; of several the last. */
+static uint32_t least_of(struct peeled *list, uint32_t n, const place_cell *gone)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (gone)
+			list[i].gain -= cell_mbps(gone[list[i].index]);
+		if (list[i].gain < list[at].gain || (list[i].gain == list[at].gain && list[i].index > list[at].index))
+			at = i;
+	}
+	return at;
+}
+
+/* Leave out, one after the other, who gives least: sums for all sizes that are asked for. */
 static int peel_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low)
 {
-	_cleanup_(freep) int64_t *gains = calloc(dense->n, sizeof(*gains));
+	_cleanup_(freep) struct peeled *list = calloc(dense->n + 1, sizeof(*list));
 	_cleanup_(freep) bool *in = calloc(dense->n, sizeof(*in));
-	uint32_t n_left = 0, n_out = 0;
+	uint32_t n_left = 0, n_out = 0, n = 0, at;
 	int64_t sum = 0;
 
-	if (!gains || !in)
+	if (!list || !in)
 		return -ENOMEM;
 	start_set(dense, in);
 	for (uint32_t i = 0; i < dense->n; i++) {
+		int64_t gain;
+
 		if (!in[i])
 			continue;
-		gains[i] = row_gain(dense, i, in);
-		sum += gains[i];
+		gain = dense->least >= dense->threshold ? dense->totals[i] : row_gain(dense, i, in);
+		sum += gain;
 		n_left++;
+		if (!dense->required[i])
+			list[n++] = (struct peeled){ i, gain };
 	}
 	sum /= 2;
 	dense->n_order = n_left;
+	at = least_of(list, n, NULL);
 	for (;; n_left--) {
-		uint32_t out = UINT32_MAX;
-		const place_cell *cells;
+		struct peeled out = list[at];
 
 		if (n_left <= k_max && n_left >= k_min)
 			low[n_left] = (double)sum;
-		for (uint32_t i = 0; i < dense->n; i++)
-			if (in[i] && !dense->required[i] && (out == UINT32_MAX || gains[i] <= gains[out]))
-				out = i;
-		if (out == UINT32_MAX)
+		if (n == 0 || n_left == k_min)
 			break;
-		cells = &dense->cells[(size_t)out * dense->n];
-		in[out] = false;
-		sum -= gains[out];
-		for (uint32_t i = 0; i < dense->n; i++)
-			gains[i] -= cell_mbps(cells[i]);
-		dense->order[n_out++] = out;
-		dense->work -= dense->n * 2;
+		in[out.index] = false;
+		sum -= out.gain;
+		dense->order[n_out++] = out.index;
+		list[at] = list[--n];
+		at = least_of(list, n, &dense->cells[(size_t)out.index * dense->n]);
+		dense->work -= n * 2;
 	}
-	/* What is required is left. */
+	/* What is required, or asked for, is left. */
 	for (uint32_t i = 0; i < dense->n; i++)
 		if (in[i])
 			dense->order[n_out++] = i;
@@ -433,23 +476,36 @@ static int double_compare(const void *a, const void *b)
 	return (*a_value < *b_value) - (*a_value > *b_value);
 }
 
-/* The @n best allowed pairs of a device. */
-static double best_pairs(const struct dense *dense, uint32_t i, uint32_t n)
-{
-	const uint16_t *order = &dense->block->order[(size_t)dense->columns[i] * dense->block->n];
-	const place_cell *cells = &dense->block->cells[(size_t)dense->columns[i] * dense->block->n];
-	int64_t sum = 0;
+/* The best allowed pairs of a device, one after the other. */
+struct best_pairs {
+	const uint16_t *order;
+	const place_cell *cells;
+	uint32_t at, n;
+	int64_t sum;
+};
 
+static void best_pairs_begin(struct best_pairs *pairs, const struct dense *dense, uint32_t i)
+{
+	size_t row = (size_t)dense->columns[i] * dense->block->n;
+
+	*pairs = (struct best_pairs){ .order = dense->block->order + row, .cells = dense->block->cells + row };
+}
+
+/* The sum of the @n best, which are not less than before. */
+static double best_pairs_sum(struct best_pairs *pairs, const struct dense *dense, uint32_t n)
+{
 	/* The last is the row itself. */
-	for (uint32_t j = 0; j + 1 < dense->block->n && n > 0; j++) {
-		if (!dense->is_candidate[order[j]])
+	for (; pairs->at + 1 < dense->block->n && pairs->n < n; pairs->at++) {
+		uint16_t column = pairs->order[pairs->at];
+
+		if (!dense->is_candidate[column])
 			continue;
-		if (cells[order[j]] < dense->threshold)
+		if (pairs->cells[column] < dense->threshold)
 			break;
-		sum += cells[order[j]];
-		n--;
+		pairs->sum += pairs->cells[column];
+		pairs->n++;
 	}
-	return n > 0 ? -INFINITY : (double)sum;
+	return pairs->n < n ? -INFINITY : (double)pairs->sum;
 }
 
 static double sum_of_best(double *values, uint32_t n, uint32_t k)
@@ -466,48 +522,58 @@ static double sum_of_best(double *values, uint32_t n, uint32_t k)
  * Either by who is in (each gives half of its best k - 1 pairs), or by who is out: all pairs, less those of who is out,
  * where a pair of two that are out was taken away twice.
  */
-static int bound_sum(const struct dense *dense, uint32_t k, double *values, double *ret)
+static void bound_sum(const struct dense *dense, uint32_t k, double *by_in, double *by_out, double *ret)
 {
 	uint32_t n = dense->n, n_out = n - k;
-	double total = 0, by_in, by_out;
+	bool both = dense->least >= dense->threshold && n_out <= k;
+	double total = 0, sum;
 
-	for (uint32_t i = 0; i < n; i++)
-		values[i] = best_pairs(dense, i, k - 1) / 2;
-	by_in = floor(sum_of_best(values, n, k));
-	*ret = by_in > 0 ? by_in : 0;
-	if (dense->least < dense->threshold || n_out > k)
-		return 0;
 	for (uint32_t i = 0; i < n; i++) {
-		double all = best_pairs(dense, i, n - 1);
+		struct best_pairs pairs;
 
-		total += all / 2;
-		values[i] = (n_out > 1 ? best_pairs(dense, i, n_out - 1) / 2 : 0) - all;
+		best_pairs_begin(&pairs, dense, i);
+		/* n_out <= k */
+		if (both) {
+			by_out[i] = (n_out > 1 ? best_pairs_sum(&pairs, dense, n_out - 1) / 2 : 0) -
+				    (double)dense->totals[i];
+			total += (double)dense->totals[i] / 2;
+		}
+		by_in[i] = best_pairs_sum(&pairs, dense, k - 1) / 2;
 	}
-	by_out = floor(total + sum_of_best(values, n, n_out));
-	*ret = by_out < *ret ? by_out : *ret;
-	return 0;
+	sum = floor(sum_of_best(by_in, n, k));
+	*ret = sum > 0 ? sum : 0;
+	if (!both)
+		return;
+	sum = floor(total + sum_of_best(by_out, n, n_out));
+	*ret = sum < *ret ? sum : *ret;
 }
 
 int dense_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low, double *up)
 {
-	_cleanup_(freep) double *values = calloc(dense->n, sizeof(*values));
+	_cleanup_(freep) double *values = calloc(2 * (size_t)dense->n, sizeof(*values));
 	int r;
 
 	if (!values)
 		return -ENOMEM;
+	r = dense->totals ? 0 : find_totals(dense);
+	if (r < 0)
+		return r;
 	for (uint32_t k = k_min; k <= k_max; k++) {
 		if (k < 2)
 			up[k] = 0;
 		else if (k_max - k_min < SIZES_MAX)
-			(void)bound_sum(dense, k, values, &up[k]);
+			bound_sum(dense, k, values, values + dense->n, &up[k]);
 	}
 	if (k_max - k_min >= SIZES_MAX) {
 		/* No pair is worth more than the best one. */
 		double best = 0;
 
 		for (uint32_t i = 0; i < dense->n; i++) {
-			double pair = best_pairs(dense, i, 1);
+			struct best_pairs pairs;
+			double pair;
 
+			best_pairs_begin(&pairs, dense, i);
+			pair = best_pairs_sum(&pairs, dense, 1);
 			best = pair > best ? pair : best;
 		}
 		for (uint32_t k = k_min > 2 ? k_min : 2; k <= k_max; k++)

@@ -249,6 +249,7 @@ static int block_new(const struct place_graph *graph, const uint32_t *ids, uint3
 	*ret = block;
 	if (!block || !block->cells || !block->order || !entries)
 		return -ENOMEM;
+	block->least = INT32_MAX;
 	for (uint32_t i = 0; i < n; i++) {
 		place_cell *row = &block->cells[(size_t)i * n];
 
@@ -260,6 +261,8 @@ static int block_new(const struct place_graph *graph, const uint32_t *ids, uint3
 		qsort(entries, n, sizeof(*entries), entry_compare);
 		for (uint32_t j = 0; j < n; j++)
 			block->order[(size_t)i * n + j] = entries[j].column;
+		if (n > 1 && entries[n - 2].cell < block->least)
+			block->least = entries[n - 2].cell;
 	}
 	return 0;
 }
