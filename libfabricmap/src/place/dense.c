@@ -3,7 +3,7 @@
  * Irregular parts that are too large to be exact. What is found: a clique if pairs are forbidden; from all that is
  * allowed the device that gives least is left out until as many are left as are asked for; then two are exchanged as long
  * as work is left, never back at once. What is proved: no device of a set of k gives more than the half of its k - 1 best
- * pairs.
+ * pairs; and no set has more than what its devices give to all pairs alike, and what noise can add.
  */
 #include "place/tree.h"
 
@@ -548,6 +548,55 @@ static void bound_sum(const struct dense *dense, uint32_t k, double *by_in, doub
 	*ret = sum < *ret ? sum : *ret;
 }
 
+static void sum_up_best(double *values, uint32_t n)
+{
+	qsort(values, n, sizeof(*values), double_compare);
+	for (uint32_t i = 1; i < n; i++)
+		values[i] += values[i - 1];
+}
+
+/*
+ * By shares and rest, for all sizes at once. With x[i] = 1 for those in the set, the rest adds the half of x' R x. Taken
+ * apart as x = a * 1 + y that is a * (the rows' sums of who is in) - a * a * (all rows' sums) / 2 + y' R y / 2, for any a;
+ * and y' R y is at most the largest eigenvalue times y' y. The best rows and the best shares are bounded apart.
+ */
+static int bound_sums_by_rest(const struct dense *dense, uint32_t k_min, uint32_t k_max, double *up)
+{
+	uint32_t n = dense->n;
+	_cleanup_(freep) double *shares = NULL, *rows = NULL;
+	double most = dense->block->rest_most, all_shares = 0, all_rows = 0;
+
+	if (!dense->block->shares || !isfinite(most))
+		return 0;
+	shares = calloc(n, sizeof(*shares));
+	rows = calloc(n, sizeof(*rows));
+	if (!shares || !rows)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		shares[i] = dense->block->shares[dense->columns[i]];
+		all_shares += shares[i];
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		rows[i] = (double)dense->totals[i] - all_shares - ((double)n - 2) * shares[i];
+		all_rows += rows[i];
+	}
+	sum_up_best(shares, n);
+	sum_up_best(rows, n);
+	for (uint32_t k = k_min > 2 ? k_min : 2; k <= k_max; k++) {
+		double given = ((double)k - 1) * shares[k - 1], least = INFINITY;
+
+		for (unsigned int i = 0; i < 2; i++) {
+			double a = i ? (double)k / n : 0, y = k * (1 - a) * (1 - a) + (n - k) * a * a;
+
+			least = fmin(least, given + a * rows[k - 1] - a * a * all_rows / 2 + most * y / 2);
+		}
+		/* Rounding: that many additions. */
+		least = floor(least + fabs(given) * 1e-11 + 1);
+		up[k] = least < up[k] ? (least > 0 ? least : 0) : up[k];
+	}
+	return 0;
+}
+
 int dense_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low, double *up)
 {
 	_cleanup_(freep) double *values = calloc(2 * (size_t)dense->n, sizeof(*values));
@@ -579,6 +628,9 @@ int dense_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low,
 		for (uint32_t k = k_min > 2 ? k_min : 2; k <= k_max; k++)
 			up[k] = best * k * (k - 1) / 2;
 	}
+	r = bound_sums_by_rest(dense, k_min, k_max, up);
+	if (r < 0)
+		return r;
 	dense->work = dense->work_later;
 	r = peel_sums(dense, k_min, k_max, low);
 	if (r < 0)
