@@ -43,7 +43,8 @@ struct dense {
 	int32_t threshold; /* of the graph and of the last size */
 	struct cached_size cache[CACHE_MAX];
 	size_t n_cached;
-	int64_t work, work_later;
+	int64_t work, work_later, work_classes;
+	bool is_all; /* there are no candidates elsewhere */
 	/* The last sums: the set for each size is the end of the order; the best for one size may be better. */
 	uint32_t *order;
 	uint32_t n_order, k_best;
@@ -62,6 +63,8 @@ int dense_new(const struct place_search *search, const struct place_part *part, 
 	/* One half for sizes, one for sums. */
 	dense->work = (int64_t)search->work_max / 2;
 	dense->work_later = (int64_t)search->work_max / 2;
+	/* These are cheap, and say at once which thresholds are too high. */
+	dense->work_classes = (int64_t)search->work_max / 4;
 	dense->columns = calloc(size, sizeof(*dense->columns));
 	dense->positions = calloc(size, sizeof(*dense->positions));
 	dense->order = calloc(size, sizeof(*dense->order));
@@ -81,6 +84,7 @@ int dense_new(const struct place_search *search, const struct place_part *part, 
 		dense->required[i] = bits_has(search->required, position);
 		dense->n_required += dense->required[i];
 	}
+	dense->is_all = dense->n == search->n_candidates;
 	dense->graph.n = dense->n;
 	dense->graph.n_words = bits_words(dense->n);
 	dense->cells = part->block->cells;
@@ -167,13 +171,60 @@ static bool with_required(const struct dense *dense, uint64_t *ret)
 	return true;
 }
 
+/*
+ * Classes in which no two devices may be together: a set has at most one of each. Greedily: the first device that is in
+ * none, then from its worst pair upwards all that are worse than the threshold with everybody in the class.
+ *
+ * Return: how many there are, if they are fewer than @enough; else n, or if no work is left.
+ */
+static int count_classes(struct dense *dense, int32_t threshold, uint32_t enough, uint32_t *ret)
+{
+	const struct place_block *block = dense->block;
+	_cleanup_(freep) const place_cell **class = calloc(dense->n + 1, sizeof(*class)); /* rows */
+	_cleanup_(freep) bool *is_free = calloc(block->n + 1, sizeof(*is_free)); /* by column */
+	uint32_t n_classes = 0;
+
+	*ret = dense->n;
+	if (!class || !is_free)
+		return -ENOMEM;
+	memcpy(is_free, dense->is_candidate, block->n * sizeof(*is_free));
+	for (uint32_t i = 0; i < dense->n && n_classes < enough && dense->work_classes > 0; i++) {
+		const uint16_t *order = &block->order[(size_t)dense->columns[i] * block->n];
+		const place_cell *cells = &block->cells[(size_t)dense->columns[i] * block->n];
+		uint32_t n = 0, at;
+
+		if (!is_free[dense->columns[i]])
+			continue;
+		n_classes++;
+		is_free[dense->columns[i]] = false;
+		/* The last is the row itself. */
+		for (uint32_t j = block->n - 1; j-- > 0 && cells[order[j]] < threshold;) {
+			uint16_t column = order[j];
+
+			dense->work_classes -= 2;
+			if (!is_free[column])
+				continue;
+			for (at = 0; at < n && class[at][column] < threshold; at++)
+				;
+			dense->work_classes -= at;
+			if (at < n)
+				continue;
+			class[n++] = &block->cells[(size_t)column * block->n];
+			is_free[column] = false;
+		}
+	}
+	if (n_classes < enough && dense->work_classes > 0)
+		*ret = n_classes;
+	return 0;
+}
+
 /* By what is known of other thresholds. */
-static int find_size_cheaply(const struct dense *dense, struct cached_size *ret)
+static int find_size_cheaply(const struct dense *dense, uint32_t n_classes, struct cached_size *ret)
 {
 	const struct cached_size *best = NULL;
 
 	ret->low = 0;
-	ret->up = (int32_t)dense->n;
+	ret->up = (int32_t)n_classes;
 	for (size_t i = 0; i < dense->n_cached; i++) {
 		const struct cached_size *other = &dense->cache[i];
 
@@ -201,10 +252,14 @@ static int find_size(struct dense *dense, uint32_t enough, struct cached_size *r
 	_cleanup_(freep) uint64_t *among = calloc(dense->graph.n_words + 1, sizeof(*among));
 	_cleanup_(freep) uint32_t *members = calloc(dense->n + 1, sizeof(*members));
 	struct clique_result result = { .members = members };
+	uint32_t n_classes;
 	int r;
 
-	if (dense->work <= 0)
-		return find_size_cheaply(dense, ret);
+	r = count_classes(dense, ret->threshold, enough, &n_classes);
+	if (r < 0)
+		return r;
+	if (dense->work <= 0 || (dense->is_all && n_classes < enough))
+		return find_size_cheaply(dense, n_classes, ret);
 	if (!dense->graph.rows)
 		dense->graph.rows = malloc(dense->n * dense->graph.n_words * sizeof(*dense->graph.rows));
 	if (!among || !members || !dense->graph.rows)
