@@ -206,6 +206,7 @@ static struct figures region_figures(const struct chooser *chooser, const struct
 	struct figures figures = { { unknown, unknown }, { unknown, unknown }, false };
 	const struct topology_link *link;
 	struct topology_pair pair;
+	bool has_link;
 
 	if (user->device == TOPOLOGY_NONE)
 		return figures;
@@ -216,21 +217,25 @@ static struct figures region_figures(const struct chooser *chooser, const struct
 		return figures;
 	}
 	link = topology_link_find(topology, user->device, location->device);
-	pair = topology_pair(topology, user->device, location->device);
-	if (link && link->up && link->type != TOPOLOGY_LINK_NONE) {
+	has_link = link && link->up && link->type != TOPOLOGY_LINK_NONE;
+	if (has_link) {
 		figures.reachable = true;
 		say(&figures.mbps[READ], known(link->read_bandwidth_mbps), false);
 		say(&figures.mbps[WRITE], known(link->write_bandwidth_mbps), false);
 		say(&figures.ns[READ], known(link->read_latency_ns), false);
 		say(&figures.ns[WRITE], known(link->write_latency_ns), false);
-		pair.assumed = true;
 	} else {
 		/* Switches join both ways. */
+		pair = topology_pair(topology, user->device, location->device);
 		figures.reachable = pair.linked;
 	}
 	say_banks(chooser, user, location, &figures);
+	if (figures.mbps[READ].value != TOPOLOGY_UNKNOWN && figures.mbps[WRITE].value != TOPOLOGY_UNKNOWN)
+		return figures;
+	if (has_link)
+		pair = topology_pair(topology, user->device, location->device);
 	for (size_t i = 0; i < DIRECTIONS; i++)
-		say(&figures.mbps[i], known(pair.bandwidth_mbps), pair.assumed);
+		say(&figures.mbps[i], known(pair.bandwidth_mbps), has_link || pair.assumed);
 	return figures;
 }
 
