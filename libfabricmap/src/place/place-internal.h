@@ -42,9 +42,6 @@ enum place_thing {
 int question_no_such(const struct question *question, enum place_thing thing, const char *wanted,
 		     struct place_failure *failure);
 
-/* The words for -E2BIG. Return: -E2BIG, -ENOMEM. */
-int refusal_irregular(const struct topology *topology, struct place_failure *failure);
-
 /* One line for a person, and the largest set beside it. */
 int question_refused(const struct question *question, const struct place_refusal *refusal,
 		     struct place_failure *failure);

@@ -302,7 +302,7 @@ int place_at(struct place_site *site, const struct place_request *request, struc
 		}
 	}
 	if (r == -E2BIG)
-		r = refusal_irregular(question.topology, &failure);
+		r = place_too_irregular(question.topology, &failure);
 	if (ret_failure && (r == -ENODEV || r == -ENOSPC || r == -EINVAL || r == -E2BIG)) {
 		*ret_failure = failure;
 		failure = (struct place_failure){ 0 };
@@ -319,7 +319,7 @@ int place(const struct topology *topology, const struct place_request *request, 
 	/* Only counted: a topology never changes. */
 	r = place_site_new((struct topology *)topology, &site);
 	if (r == -E2BIG && ret_failure)
-		r = refusal_irregular(topology, ret_failure);
+		r = place_too_irregular(topology, ret_failure);
 	if (r < 0)
 		return r;
 	return place_at(site, request, ret, ret_failure);

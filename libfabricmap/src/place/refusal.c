@@ -89,7 +89,7 @@ int question_no_such(const struct question *question, enum place_thing thing, co
 	return -ENODEV;
 }
 
-int refusal_irregular(const struct topology *topology, struct place_failure *failure)
+int place_too_irregular(const struct topology *topology, struct place_failure *failure)
 {
 	if (asprintf(&failure->reason,
 		     "%zu devices, and their links form no tree of small parts: that is solved for up to %d "
@@ -123,9 +123,7 @@ static void print_not(FILE *file, const struct topology_device *device, enum pla
 		fprintf(file, "excluded");
 		break;
 	case PLACE_NOT_ONLINE:
-		fprintf(file, "%s",
-			device->state == TOPOLOGY_STATE_UNMANAGED ? "not in the fabric" :
-								    topology_state_to_string(device->state));
+		fprintf(file, "%s", topology_state_to_string(device->state));
 		break;
 	case PLACE_NOT_MEMORY:
 		fprintf(file, "no memory known");
