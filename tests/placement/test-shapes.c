@@ -261,6 +261,49 @@ START_TEST(bounds_beside_every_subset)
 }
 END_TEST
 
+/* Irregular parts of a tree, of which tables for all numbers of devices are made: the same, of what can be said of them. */
+START_TEST(bounds_of_irregular_parts)
+{
+	static const int64_t uplinks[] = { 5000, 50000, 200000 };
+	uint64_t seed = judge_seed();
+	struct random random = { seed };
+
+	for (uint64_t i = 0; i < (judge_is_soak() ? 60 : 6); i++) {
+		struct machine machine;
+		struct place_pool *pool;
+		struct matrix matrix;
+
+		machine_init(&machine, "synthetic-parts-seed%llu", (unsigned long long)(seed + i));
+		(void)machine_add_node(&machine, 0, 0);
+		for (uint64_t part = 0; part < 2; part++) {
+			struct matrix inside = matrix_new(26 + random_below(&random, 6));
+
+			for (size_t a = 0; a < inside.n; a++)
+				for (size_t b = 0; b < a; b++)
+					matrix_set(&inside, a, b, 20000 + (int64_t)random_below(&random, 80000));
+			(void)machine_add_cluster(&machine, 0, uplinks[i % 3], inside);
+		}
+		matrix = machine_matrix(&machine);
+		pool = graph_pool(graph_of_machine(&machine, 0), NULL);
+		for (unsigned int objective = 0; objective < N_OBJECTIVES; objective++) {
+			for (size_t k = 2; k <= machine.n; k += k < 4 ? 1 : machine.n / 4) {
+				struct judge_case question = question_of(&machine, objective, k);
+				struct place_answer answer;
+
+				judge_solve(&question, pool, &answer);
+				judge_known(&question, &answer,
+					    k <= 4 ? subsets_one_best(&matrix, objective, k) :
+						     climb(&matrix, objective, k, &random));
+				place_answer_fini(&answer);
+			}
+		}
+		place_pool_free(pool);
+		matrix_fini(&matrix);
+		machine_fini(&machine);
+	}
+}
+END_TEST
+
 /* Noise: what is found and the bound are near each other. */
 START_TEST(bounds_of_noise_are_near)
 {
@@ -376,13 +419,10 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		seventeen_to_twenty_four,
-		twenty_four,
-		tori_in_three_dimensions,
-		bounds_of_larger_ones,
-		bounds_beside_every_subset,
-		bounds_of_noise_are_near,
-		planted_cliques,
+		seventeen_to_twenty_four,   twenty_four,
+		tori_in_three_dimensions,   bounds_of_larger_ones,
+		bounds_beside_every_subset, bounds_of_irregular_parts,
+		bounds_of_noise_are_near,   planted_cliques,
 		plain_shapes_of_any_size,
 	};
 

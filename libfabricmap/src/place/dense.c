@@ -278,7 +278,7 @@ static int find_size(struct dense *dense, uint32_t enough, struct cached_size *r
 		if (dense->required[i])
 			members[result.n_members++] = i;
 	ret->low = (int32_t)result.n_members;
-	ret->up = (int32_t)(result.up + dense->n_required);
+	ret->up = (int32_t)(result.up + dense->n_required < n_classes ? result.up + dense->n_required : n_classes);
 	ret->members = steal_ptr(&members);
 	return 0;
 }
