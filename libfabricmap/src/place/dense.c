@@ -19,6 +19,8 @@ enum {
 	CACHE_MAX = 40, /* thresholds; a search for one of 2^31 asks for less */
 	SWAP_WIDTH = 12, /* devices on each side that are tried */
 	TENURE = 7, /* exchanges for which one that came or went stays */
+	/* Devices looked at for each that a class has to have: beyond them few are found. */
+	CLASS_LOOKS = 64,
 	/* For ranges of sizes a bound that takes time for each is too slow. */
 	SIZES_MAX = 8,
 };
@@ -34,6 +36,7 @@ struct dense {
 	uint32_t *columns; /* of the block, by index; indices are in the order of ids */
 	uint32_t *positions;
 	bool *is_candidate; /* by column */
+	uint32_t *indices; /* by column, of candidates */
 	bool *required; /* by index */
 	const place_cell *cells; /* n * n, by index: the block's if all of it are candidates */
 	place_cell *own_cells;
@@ -69,10 +72,11 @@ int dense_new(const struct place_search *search, const struct place_part *part, 
 	dense->positions = calloc(size, sizeof(*dense->positions));
 	dense->order = calloc(size, sizeof(*dense->order));
 	dense->is_candidate = calloc(size, sizeof(*dense->is_candidate));
+	dense->indices = calloc(size, sizeof(*dense->indices));
 	dense->required = calloc(size, sizeof(*dense->required));
 	dense->best = calloc(size, sizeof(*dense->best));
-	if (!dense->columns || !dense->positions || !dense->order || !dense->is_candidate || !dense->required ||
-	    !dense->best)
+	if (!dense->columns || !dense->positions || !dense->order || !dense->is_candidate || !dense->indices ||
+	    !dense->required || !dense->best)
 		return -ENOMEM;
 	BITS_FOREACH(position, search->candidates, part->first, (size_t)part->first + size)
 	{
@@ -81,6 +85,7 @@ int dense_new(const struct place_search *search, const struct place_part *part, 
 		dense->columns[i] = (uint32_t)position - part->first;
 		dense->positions[i] = (uint32_t)position;
 		dense->is_candidate[dense->columns[i]] = true;
+		dense->indices[dense->columns[i]] = i;
 		dense->required[i] = bits_has(search->required, position);
 		dense->n_required += dense->required[i];
 	}
@@ -119,6 +124,7 @@ struct dense *dense_free(struct dense *dense)
 	free(dense->positions);
 	free(dense->order);
 	free(dense->is_candidate);
+	free(dense->indices);
 	free(dense->required);
 	free(dense->best);
 	free(dense->own_cells);
@@ -126,6 +132,25 @@ struct dense *dense_free(struct dense *dense)
 	free(dense->graph.rows);
 	free(dense);
 	return NULL;
+}
+
+/* Nearly all pairs of a device are good enough: those that are not are the last of its order. Return: was it so? */
+static bool fill_row_but_few(const struct dense *dense, uint32_t i, int32_t threshold, uint64_t *row)
+{
+	const struct place_block *block = dense->block;
+	const uint16_t *order = &block->order[(size_t)dense->columns[i] * block->n];
+	const place_cell *cells = &block->cells[(size_t)dense->columns[i] * block->n];
+
+	if (cells[order[block->n - block->n / 8]] < threshold)
+		return false;
+	memset(row, 0xff, dense->graph.n_words * sizeof(*row));
+	if (dense->n % 64 > 0)
+		row[dense->graph.n_words - 1] = UINT64_MAX >> (64 - dense->n % 64);
+	for (uint32_t j = block->n - 1; j-- > 0 && cells[order[j]] < threshold;)
+		if (dense->is_candidate[order[j]])
+			bits_remove(row, dense->indices[order[j]]);
+	bits_remove(row, i);
+	return true;
 }
 
 static void fill_graph(struct dense *dense, int32_t threshold)
@@ -136,6 +161,8 @@ static void fill_graph(struct dense *dense, int32_t threshold)
 		const place_cell *cells = &dense->cells[(size_t)i * dense->n];
 		uint64_t *row = graph->rows + i * graph->n_words;
 
+		if (fill_row_but_few(dense, i, threshold, row))
+			continue;
 		for (size_t word = 0; word < graph->n_words; word++) {
 			uint32_t from = (uint32_t)word * 64, n = dense->n - from < 64 ? dense->n - from : 64;
 			uint64_t bits = 0;
@@ -182,7 +209,7 @@ static int count_classes(struct dense *dense, int32_t threshold, uint32_t enough
 	const struct place_block *block = dense->block;
 	_cleanup_(freep) const place_cell **class = calloc(dense->n + 1, sizeof(*class)); /* rows */
 	_cleanup_(freep) bool *is_free = calloc(block->n + 1, sizeof(*is_free)); /* by column */
-	uint32_t n_classes = 0;
+	uint32_t n_classes = 0, n_looks = CLASS_LOOKS * (enough < dense->n ? dense->n / enough : 1);
 
 	*ret = dense->n;
 	if (!class || !is_free)
@@ -191,14 +218,14 @@ static int count_classes(struct dense *dense, int32_t threshold, uint32_t enough
 	for (uint32_t i = 0; i < dense->n && n_classes < enough && dense->work_classes > 0; i++) {
 		const uint16_t *order = &block->order[(size_t)dense->columns[i] * block->n];
 		const place_cell *cells = &block->cells[(size_t)dense->columns[i] * block->n];
-		uint32_t n = 0, at;
+		uint32_t n = 0, n_left = n_looks, at;
 
 		if (!is_free[dense->columns[i]])
 			continue;
 		n_classes++;
 		is_free[dense->columns[i]] = false;
 		/* The last is the row itself. */
-		for (uint32_t j = block->n - 1; j-- > 0 && cells[order[j]] < threshold;) {
+		for (uint32_t j = block->n - 1; j-- > 0 && n_left-- > 0 && cells[order[j]] < threshold;) {
 			uint16_t column = order[j];
 
 			dense->work_classes -= 2;
