@@ -3,6 +3,7 @@
 #include "captured.h"
 
 #include "place/site.h"
+#include "rows.h"
 #include "source/source.h"
 
 #include <stdio.h>
@@ -62,6 +63,47 @@ static void machine_of(const struct topology *topology, const char *name, struct
 	machine_init(ret, "%s", name);
 	(void)machine_add_node(ret, 0, 0);
 	(void)machine_add_cluster(ret, 0, 0, part_of(topology, 0, topology->n_devices));
+}
+
+void captured_load_row(const char *path, const char *name, size_t n_samples)
+{
+	/* The largest tree there is, of 63 partitions and 4,034 link files, has that long. */
+	const double limit_us = 50000;
+	double *us = calloc(n_samples, sizeof(*us)), p99;
+	size_t n_devices = 0, n_links = 0, n = 0;
+	bool same = true;
+
+	if (!us)
+		abort();
+	/* The first is for the page cache. */
+	for (size_t i = 0; i <= n_samples; i++) {
+		struct topology *topology = NULL;
+		uint64_t begin = rows_now_ns();
+		char *error = NULL;
+
+		if (source_load(path, &topology, &error) < 0) {
+			fprintf(stderr, "placement: %s is not loaded: %s\n", path, error ?: "an error");
+			free(error);
+			free(us);
+			return;
+		}
+		if (i > 0) {
+			us[n++] = (double)(rows_now_ns() - begin) / 1000;
+			same &= topology->n_devices == n_devices && topology->n_links == n_links;
+		}
+		n_devices = topology->n_devices;
+		n_links = topology->n_links;
+		topology_unref(topology);
+	}
+	p99 = rows_percentile(us, n, 99);
+	printf("{ \"name\": \"placement.load\", \"instance\": \"%s\", \"seed\": null, \"n\": %zu, \"links\": %zu, "
+	       "\"p50_us\": %.3f, \"p99_us\": %.3f, \"samples\": %zu, \"limit_us\": %.3f, \"holds\": %s, "
+	       "\"valid\": %s%s }\n",
+	       name, n_devices, n_links, rows_percentile(us, n, 50), p99, n, limit_us,
+	       p99 <= limit_us ? "true" : "false", same ? "true" : "false",
+	       same ? "" : ", \"why\": \"not the same each time\"");
+	(void)fflush(stdout);
+	free(us);
 }
 
 bool captured_load(const char *path, const char *name, struct machine *ret_machine, struct place_graph **ret_graph)

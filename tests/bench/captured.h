@@ -15,4 +15,7 @@
  */
 bool captured_load(const char *path, const char *name, struct machine *ret_machine, struct place_graph **ret_graph);
 
+/* One line: how long it takes to read that file or tree, files of it in the page cache. */
+void captured_load_row(const char *path, const char *name, size_t n_samples);
+
 #endif

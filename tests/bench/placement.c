@@ -280,6 +280,7 @@ static void run_captured(const char *path, const char *name)
 	struct place_graph *graph;
 	struct machine machine;
 
+	captured_load_row(path, name, is_short ? 3 : 100);
 	/* It has said why. */
 	if (!captured_load(path, name, &machine, &graph))
 		return;

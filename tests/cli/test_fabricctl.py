@@ -411,11 +411,69 @@ def place_on_a_file(root):
         assert answer["reason"] == (f"1 device free, 2 asked: {a} (busy), {b} (busy); "
                                     f"largest linked free set: {c}"), answer
         expect(run("place", "--topology", path, "--count", "1", "--busy", "x"), 1, stdout="",
-               stderr="no such device: x")
+               stderr=f"no such device: x; there are {a}, {b}, {c}")
+        expect(run("place", "--topology", path, "1", "--busy", "26:00.0"), 1, stdout="", stderr=f"is {b} meant?")
+        expect(run("place", "--topology", path, "1", "--objective", "most"), 2, stdout="",
+               stderr="--objective most: not bottleneck-then-sum, sum or bottleneck")
+        expect(run("place", "--topology", path, "1", "--link-type", "rope"), 2, stdout="",
+               stderr="--link-type rope: not xgmi, nvlink,")
+        done, answer = place("--count", "3", "--min-mbps", "30000")
+        assert answer["reason"].endswith("; the best 3 have 12000 MB/s"), answer
+        # Limits say what they are.
+        devices = [{**devices[0], "name": f"{i >> 16:04x}:{i >> 8 & 255:02x}:{i >> 3 & 31:02x}.{i & 7}"}
+                   for i in range(1201)]
+        names = [device["name"] for device in devices]
+        links = [{**links[0], "accessor": names[x], "owner": names[y], "read_bandwidth_mbps": 20000 + i}
+                 for i in range(1201) for x, y in ((i, i - 1), (i - 1, i))]
+        for keep, words in ((1201, "more than 1200 devices, and their links form no tree of small parts"), (1200, None)):
+            left = set(names[:keep])
+            path.write_text(json.dumps({
+                "schema": "fabric.topology/1", "generation": 0, "source": "partial", "devices": devices[:keep],
+                "links": [link for link in links if {link["accessor"], link["owner"]} <= left], "groups": [],
+                "warnings": []}), encoding="utf-8")
+            done = run("place", "--topology", path, "2")
+            expect(done, 1 if words else 0, stderr=words)
+            assert "Argument list" not in done.stderr, done.stderr
+        path.write_text(json.dumps({"schema": "fabric.topology/1", "generation": 0, "source": "partial",
+                                    "devices": [None] * 16385, "links": [], "groups": [], "warnings": []}),
+                        encoding="utf-8")
+        expect(run("place", "--topology", path, "2"), 1, stdout="",
+               stderr="devices: 16385 of them, and at most 16384 are read")
         for words in (["--count", "0"], ["--count", "1", "2"], [], ["1", "--objective", "most"],
                       ["1", "--linked=no"], ["1", "--link-type", "rope"], ["1", "--min-mbps", "-1"],
                       ["1", "--numa-node", "x"]):
             expect(run("place", "--topology", path, *words), 2, stdout="")
+
+
+def place_tells_of_warnings_in_a_line(_):
+    """One is told, more are counted, with those that name what was chosen, and `topo` has them all."""
+    devices = [{"name": name(i) + part, "driver": None, "state": "unmanaged", "incarnation": None, "numa_node": 0,
+                "render_node": None, "n_handles": None, "regions": []}
+               for i, part in ((0, ""), (1, "/p0"), (1, "/p1"), (2, ""))]
+    warnings = [f"odd: {name(0)} -> {name(2)}: it is", f"odd: {name(1)}/p1", f"odd: x{name(1)}/p0", "odd: all of it"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "topology.json")
+
+        def place(n, *words):
+            path.write_text(json.dumps({"schema": "fabric.topology/1", "generation": 0, "source": "partial",
+                                        "devices": devices, "links": [], "groups": [], "warnings": warnings[:n]}),
+                            encoding="utf-8")
+            return run("place", "--topology", path, *words)
+
+        expect(place(0, "1"), 0)
+        assert place(0, "1").stderr == ""
+        assert place(1, "1").stderr == f"fabricctl: place: warning: {warnings[0]}\n"
+        all_of_them = f"('fabricctl topo --topology {path}' tells them)\n"
+        for required, about in (((name(0), name(1) + "/p1"), ", 2 of them about chosen devices"),
+                                ((name(1) + "/p0",), ""), ((name(2),), ", 1 of them about chosen devices")):
+            done = place(4, str(len(required)), "--require", ",".join(required), "--json")
+            expect(done, 0)
+            assert done.stderr == f"fabricctl: place: 4 warnings about the topology{about} {all_of_them}", done.stderr
+        done = place(4, "5")
+        expect(done, 1, stdout="", stderr="5 devices: 4 devices free")
+        assert done.stderr.startswith(f"fabricctl: place: 4 warnings about the topology {all_of_them}"), done.stderr
+        told = run("topo", "--topology", path).stderr
+        assert told == "".join(f"fabricctl: topo: warning: {warning}\n" for warning in warnings), told
 
 
 def place_by_a_daemon_tells_whether_it_is_exact(_):
@@ -481,7 +539,7 @@ def main():
              holders_of_this_machine,
              unmanaged_are_listed_apart, measured_figures_are_told, unknown_counts_are_told,
              interrupt_ends_the_watching_of_a_silent_daemon,
-             place_on_a_file, place_by_a_daemon_tells_whether_it_is_exact, socket_that_is_none_is_an_error,
+             place_on_a_file, place_tells_of_warnings_in_a_line, place_by_a_daemon_tells_whether_it_is_exact, socket_that_is_none_is_an_error,
              place_without_a_daemon_says_so, no_daemon_no_kernel_is_a_clean_failure, closed_stdout_is_a_failure,
              manual_has_every_verb_and_option]
     failed = 0

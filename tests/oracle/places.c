@@ -29,6 +29,21 @@ int64_t places_cost(const struct places *places, const struct places_question *q
 	return cost;
 }
 
+bool places_is_guessed(const struct places *places, const struct places_question *question, size_t place)
+{
+	for (size_t i = 0; i < places->n_users; i++) {
+		const struct figures *figures = &places->figures[i][place];
+
+		if (question->read_weight[i] > 0 &&
+		    (question->by_latency ? figures->guessed_read_ns : figures->guessed_read_mbps))
+			return true;
+		if (question->write_weight[i] > 0 &&
+		    (question->by_latency ? figures->guessed_write_ns : figures->guessed_write_mbps))
+			return true;
+	}
+	return false;
+}
+
 bool places_fits(const struct places *places, const struct places_question *question, size_t place)
 {
 	int64_t free_bytes = places->places[place].free_bytes;
@@ -50,10 +65,9 @@ static int64_t away(const struct places *places, const struct places_question *q
 {
 	int64_t weight = 0;
 
-	if (places->places[place].is_region)
-		return 0;
 	for (size_t i = 0; i < places->n_users; i++)
-		if (places->user_numa_node[i] != places->places[place].numa_node)
+		if (places->user_numa_node[i] >= 0 && places->places[place].numa_node >= 0 &&
+		    places->user_numa_node[i] != places->places[place].numa_node)
 			weight += question->read_weight[i] + question->write_weight[i];
 	return weight;
 }
@@ -63,6 +77,7 @@ static bool is_better(const struct places *places, const struct places_question 
 	bool a_fits = places_fits(places, question, a), b_fits = places_fits(places, question, b);
 	int64_t a_cost = places_cost(places, question, a), b_cost = places_cost(places, question, b);
 	int64_t a_away = away(places, question, a), b_away = away(places, question, b);
+	bool a_guessed = places_is_guessed(places, question, a), b_guessed = places_is_guessed(places, question, b);
 
 	if (a_fits != b_fits)
 		return a_fits;
@@ -70,6 +85,8 @@ static bool is_better(const struct places *places, const struct places_question 
 		return a_cost < b_cost;
 	if (a_away != b_away)
 		return a_away < b_away;
+	if (a_guessed != b_guessed)
+		return b_guessed;
 	/* Regions come first, and names in their order. */
 	return a < b;
 }

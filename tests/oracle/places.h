@@ -14,18 +14,20 @@ enum {
 	PLACES_MAX = 24,
 	PLACES_USERS_MAX = 8,
 	/* Every bandwidth divides it: what a byte costs is then an integer. */
-	PLACES_MBPS_UNIT = 131072 * 25,
+	PLACES_MBPS_UNIT = 30000000,
 };
 
 struct place {
 	bool is_region; /* else system memory */
 	int64_t free_bytes; /* -1: unknown */
-	int64_t numa_node; /* of system memory; a region is at none, and nobody is away from it */
+	int64_t numa_node; /* -1: unknown, and nobody is away from it; so of users */
 };
 
 struct figures {
 	bool reached; /* in place */
 	int64_t read_mbps, write_mbps, read_ns, write_ns;
+	/* Those of which it is said that they are not known. */
+	bool guessed_read_mbps, guessed_write_mbps, guessed_read_ns, guessed_write_ns;
 };
 
 struct places {
@@ -47,14 +49,17 @@ struct places_question {
  * places_order() - all places that would do, the best first
  *
  * Those that everybody with a weight reaches in place and that have room: first those with room for all of it; then by
- * cost; then by the weight of those at another NUMA node; then regions before system memory, and by name.
+ * cost; then by the weight of those at another NUMA node; then those in whose cost nothing was guessed; then regions
+ * before system memory, and by name.
  *
- * Return: how many. All figures are known, and bandwidths divide PLACES_MBPS_UNIT.
+ * Return: how many. All figures are known or guessed, and bandwidths divide PLACES_MBPS_UNIT.
  */
 size_t places_order(const struct places *places, const struct places_question *question, size_t *ret);
 
 /* Time for all bytes in units of 1 / (PLACES_MBPS_UNIT MB/s), or in ns. */
 int64_t places_cost(const struct places *places, const struct places_question *question, size_t place);
+
+bool places_is_guessed(const struct places *places, const struct places_question *question, size_t place);
 
 bool places_fits(const struct places *places, const struct places_question *question, size_t place);
 

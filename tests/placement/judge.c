@@ -141,7 +141,9 @@ void judge_answer(const struct judge_case *question, const struct place_answer *
 		      "%s: says [%lld, %lld], is [%lld, %lld]", words(question), (long long)answer->bottleneck_mbps,
 		      (long long)answer->sum_mbps, (long long)both.first, (long long)both.second);
 	ck_assert_msg(!score_less(bound, score), "%s: the bound is below the answer", words(question));
-	ck_assert_msg(!answer->proved || score_equal(bound, score), "%s: proved, and another bound", words(question));
+	ck_assert_msg(answer->proved == score_equal(bound, score),
+		      answer->proved ? "%s: proved, and another bound" : "%s: as good as the bound, and not proved",
+		      words(question));
 	judge_pairs(question, answer);
 	ck_assert_uint_eq(answer->n_candidates, n_candidates(question));
 	ck_assert(answer->tie >= PLACE_TIE_REMAINDER && answer->tie <= PLACE_TIE_FIRST);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Placement of memory beside every place of machines whose figures are all known, and what may be said without them. */
+/*
+ * Placement of memory beside every place of machines whose figures are all known, but for what devices get of their own
+ * memory; and what may be said without them.
+ */
 #include "judge.h"
 #include "place/memory.h"
 #include "places.h"
@@ -23,6 +26,7 @@ static int64_t one_of(struct random *random, const int64_t *values, size_t n)
 struct bench {
 	struct places places;
 	size_t n_devices, n_memories;
+	int64_t bank_mbps[PLACES_USERS_MAX]; /* of the devices' memory, or TOPOLOGY_UNKNOWN */
 };
 
 static void user_name(const struct bench *bench, size_t user, char *ret)
@@ -41,18 +45,54 @@ static void place_name(const struct bench *bench, size_t place, char *ret)
 		(void)snprintf(ret, NAME_SIZE, "node%zu", place - bench->n_devices);
 }
 
-/* Few different figures, so that many places cost the same. */
+/*
+ * Few different figures, so that many places cost the same, as sums of different fractions that floating point does not
+ * have.
+ */
 static struct figures draw_figures(struct random *random)
 {
-	static const int64_t mbps[] = { 8192, 16384, 32768, 65536, 131072 }, ns[] = { 80, 100, 130, 250 };
+	static const int64_t mbps[] = { 10000, 12000, 15000, 20000, 30000, 60000 }, ns[] = { 80, 100, 130, 250 };
 
 	return (struct figures){
 		.reached = true,
-		.read_mbps = one_of(random, mbps, 5),
-		.write_mbps = one_of(random, mbps, 5),
+		.read_mbps = one_of(random, mbps, 6),
+		.write_mbps = one_of(random, mbps, 6),
 		.read_ns = one_of(random, ns, 4),
 		.write_ns = one_of(random, ns, 4),
 	};
+}
+
+/*
+ * A device's own memory. An access of its own says everything, or what reads get; or the memory's bandwidth is all that is
+ * said; or nothing is.
+ */
+static void draw_own(struct bench *bench, size_t device, struct random *random)
+{
+	struct figures *own = &bench->places.figures[device][device];
+
+	bench->bank_mbps[device] = TOPOLOGY_UNKNOWN;
+	switch (random_below(random, 4)) {
+	case 0:
+		/* It counts for nothing beside an access. */
+		bench->bank_mbps[device] = 60000;
+		break;
+	case 1:
+		own->write_mbps = own->read_mbps;
+		own->write_ns = own->read_ns;
+		own->guessed_write_mbps = own->guessed_write_ns = true;
+		break;
+	case 2:
+		bench->bank_mbps[device] = own->write_mbps = own->read_mbps;
+		own->read_ns = own->write_ns = 0;
+		own->guessed_read_ns = own->guessed_write_ns = true;
+		break;
+	default:
+		own->read_mbps = own->write_mbps = 10000000;
+		own->read_ns = own->write_ns = 0;
+		own->guessed_read_mbps = own->guessed_write_mbps = true;
+		own->guessed_read_ns = own->guessed_write_ns = true;
+		break;
+	}
 }
 
 static void draw(struct bench *bench, struct random *random)
@@ -69,7 +109,7 @@ static void draw(struct bench *bench, struct random *random)
 		places->places[i] = (struct place){
 			.is_region = i < bench->n_devices,
 			.free_bytes = one_of(random, free_bytes, 5),
-			.numa_node = i < bench->n_devices ? (int64_t)random_below(random, 2) :
+			.numa_node = i < bench->n_devices ? (int64_t)random_below(random, 3) - 1 :
 							    (int64_t)(i - bench->n_devices),
 		};
 	for (size_t i = 0; i < places->n_users; i++) {
@@ -79,12 +119,8 @@ static void draw(struct bench *bench, struct random *random)
 			places->figures[i][j] = draw_figures(random);
 			if (j >= bench->n_devices)
 				continue;
-			/* Of a device's own memory its banks say one figure; nothing is nearer. */
 			if (i == j)
-				places->figures[i][j] = (struct figures){
-					.read_mbps = places->figures[i][j].read_mbps,
-					.write_mbps = places->figures[i][j].read_mbps,
-				};
+				draw_own(bench, i, random);
 			/* CPUs do not use regions; devices those that they are linked to, which goes both ways. */
 			places->figures[i][j].reached =
 				i == j || (i < bench->n_devices &&
@@ -99,10 +135,10 @@ static void add_access(struct topology_builder *builder, const char *memory, con
 	const struct topology_access access = {
 		.initiator = (char *)initiator,
 		.access_class = 0,
-		.read_bandwidth_mbps = figures->read_mbps,
-		.write_bandwidth_mbps = figures->write_mbps,
-		.read_latency_ns = figures->read_ns,
-		.write_latency_ns = figures->write_ns,
+		.read_bandwidth_mbps = figures->guessed_read_mbps ? TOPOLOGY_UNKNOWN : figures->read_mbps,
+		.write_bandwidth_mbps = figures->guessed_write_mbps ? TOPOLOGY_UNKNOWN : figures->write_mbps,
+		.read_latency_ns = figures->guessed_read_ns ? TOPOLOGY_UNKNOWN : figures->read_ns,
+		.write_latency_ns = figures->guessed_write_ns ? TOPOLOGY_UNKNOWN : figures->write_ns,
 	};
 
 	ck_assert_int_eq(topology_builder_add_access(builder, memory, &access), 0);
@@ -146,7 +182,10 @@ static void add_device(struct topology_builder *builder, const struct bench *ben
 	user_name(bench, i, name);
 	(void)snprintf(memory, sizeof(memory), "vram%zu", i);
 	ck_assert_int_eq(topology_builder_add_device(builder, &device), 0);
-	add_memory(builder, memory, place, name, bench->places.figures[i][i].read_mbps);
+	add_memory(builder, memory, place, name, bench->bank_mbps[i]);
+	/* What its memory's bandwidth says is no access. */
+	if (bench->bank_mbps[i] == TOPOLOGY_UNKNOWN || !bench->places.figures[i][i].guessed_read_ns)
+		add_access(builder, memory, name, &bench->places.figures[i][i]);
 	for (size_t j = 0; j < bench->n_devices; j++) {
 		const struct figures *figures = &bench->places.figures[i][j];
 		const struct topology_link link = {
@@ -304,7 +343,7 @@ static void compare(const struct bench *bench, const struct topology *topology, 
 			(long long)places_cost(&bench->places, &asked->question, order[i]));
 		ck_assert(location->fits == places_fits(&bench->places, &asked->question, place));
 		ck_assert_int_eq(location->free_bytes, bench->places.places[place].free_bytes);
-		ck_assert(!location->assumed);
+		ck_assert(location->assumed == places_is_guessed(&bench->places, &asked->question, place));
 	}
 }
 

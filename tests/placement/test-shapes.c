@@ -215,6 +215,124 @@ START_TEST(bounds_of_larger_ones)
 }
 END_TEST
 
+/* Few of many, or nearly all: every subset of those that are free. No bound is below the best, none is far above noise. */
+START_TEST(bounds_beside_every_subset)
+{
+	uint64_t seed = judge_seed();
+	struct random random = { seed };
+
+	for (uint64_t i = 0; i < (judge_is_soak() ? 90 : 9); i++) {
+		size_t n_free = 25 + random_below(&random, 6), devices[64] = { 0 };
+		bool busy[64] = { false };
+		struct place_pool *pool;
+		struct machine machine;
+		struct matrix matrix, part;
+
+		shape_of(&machine, 32 + 4 * (i % 4), seed + i);
+		matrix = machine_matrix(&machine);
+		for (size_t j = 0; j < machine.n; j++)
+			devices[j] = j;
+		random_shuffle(&random, devices, machine.n);
+		for (size_t j = n_free; j < machine.n; j++)
+			busy[devices[j]] = true;
+		part = matrix_new(n_free);
+		for (size_t a = 0; a < n_free; a++)
+			for (size_t b = 0; b < a; b++)
+				matrix_set(&part, a, b, machine_mbps(&machine, devices[a], devices[b]));
+		pool = graph_pool(graph_of_matrix(&matrix, NULL, 0), busy);
+		for (unsigned int objective = 0; objective < N_OBJECTIVES; objective++) {
+			const size_t sizes[] = { 2, 3, 4, 5, n_free - 4, n_free - 1 };
+
+			for (size_t j = 0; j < sizeof(sizes) / sizeof(sizes[0]); j++) {
+				struct judge_case question = question_of(&machine, objective, sizes[j]);
+				struct place_answer answer;
+
+				question.busy = busy;
+				judge_solve(&question, pool, &answer);
+				judge_known(&question, &answer, subsets_one_best(&part, objective, sizes[j]));
+				place_answer_fini(&answer);
+			}
+		}
+		place_pool_free(pool);
+		matrix_fini(&part);
+		matrix_fini(&matrix);
+		machine_fini(&machine);
+	}
+}
+END_TEST
+
+/* Irregular parts of a tree, of which tables for all numbers of devices are made: the same, of what can be said of them. */
+START_TEST(bounds_of_irregular_parts)
+{
+	static const int64_t uplinks[] = { 5000, 50000, 200000 };
+	uint64_t seed = judge_seed();
+	struct random random = { seed };
+
+	for (uint64_t i = 0; i < (judge_is_soak() ? 60 : 6); i++) {
+		struct machine machine;
+		struct place_pool *pool;
+		struct matrix matrix;
+
+		machine_init(&machine, "synthetic-parts-seed%llu", (unsigned long long)(seed + i));
+		(void)machine_add_node(&machine, 0, 0);
+		for (uint64_t part = 0; part < 2; part++) {
+			struct matrix inside = matrix_new(26 + random_below(&random, 6));
+
+			for (size_t a = 0; a < inside.n; a++)
+				for (size_t b = 0; b < a; b++)
+					matrix_set(&inside, a, b, 20000 + (int64_t)random_below(&random, 80000));
+			(void)machine_add_cluster(&machine, 0, uplinks[i % 3], inside);
+		}
+		matrix = machine_matrix(&machine);
+		pool = graph_pool(graph_of_machine(&machine, 0), NULL);
+		for (unsigned int objective = 0; objective < N_OBJECTIVES; objective++) {
+			for (size_t k = 2; k <= machine.n; k += k < 4 ? 1 : machine.n / 4) {
+				struct judge_case question = question_of(&machine, objective, k);
+				struct place_answer answer;
+
+				judge_solve(&question, pool, &answer);
+				judge_known(&question, &answer,
+					    k <= 4 ? subsets_one_best(&matrix, objective, k) :
+						     climb(&matrix, objective, k, &random));
+				place_answer_fini(&answer);
+			}
+		}
+		place_pool_free(pool);
+		matrix_fini(&matrix);
+		machine_fini(&machine);
+	}
+}
+END_TEST
+
+/* Noise: what is found and the bound are near each other. */
+START_TEST(bounds_of_noise_are_near)
+{
+	uint64_t seed = judge_seed();
+
+	for (uint64_t i = 0; i < (judge_is_soak() ? 8 : 2); i++) {
+		struct place_pool *pool;
+		struct machine machine;
+		struct matrix matrix;
+
+		generate_noise(&machine, 256, seed + i);
+		matrix = machine_matrix(&machine);
+		pool = graph_pool(graph_of_matrix(&matrix, NULL, 0), NULL);
+		for (size_t k = 64; k <= 256; k += 64) {
+			struct judge_case question = question_of(&machine, OBJECTIVE_SUM, k);
+			struct place_answer answer;
+
+			judge_solve(&question, pool, &answer);
+			ck_assert_msg(answer.bound_sum_mbps * 100 <= answer.sum_mbps * 110, "%s, %zu: %lld, bound %lld",
+				      machine.name, k, (long long)answer.sum_mbps, (long long)answer.bound_sum_mbps);
+			place_answer_fini(&answer);
+		}
+		place_pool_free(pool);
+		matrix_fini(&matrix);
+		machine_fini(&machine);
+	}
+}
+END_TEST
+
 /* The optimum was planted: at most 2 % below, and the bound is not lower than what is there. */
 START_TEST(planted_cliques)
 {
@@ -301,8 +419,11 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		seventeen_to_twenty_four, twenty_four,	   tori_in_three_dimensions,
-		bounds_of_larger_ones,	  planted_cliques, plain_shapes_of_any_size,
+		seventeen_to_twenty_four,   twenty_four,
+		tori_in_three_dimensions,   bounds_of_larger_ones,
+		bounds_beside_every_subset, bounds_of_irregular_parts,
+		bounds_of_noise_are_near,   planted_cliques,
+		plain_shapes_of_any_size,
 	};
 
 	return judge_main("placement-shapes", tests, sizeof(tests) / sizeof(tests[0]));

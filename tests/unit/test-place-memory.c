@@ -180,6 +180,201 @@ START_TEST(only_what_is_in_reach)
 }
 END_TEST
 
+/* What costs the same is a tie, whatever fractions it is the sum of; what does not is none, however near it is. */
+START_TEST(costs_are_exact)
+{
+	static const int64_t figures[2][3] = { { 10000, 10000, 60000 }, { 10000, 12000, 30000 } };
+	static const struct memory_accessor even[] = { { "cpu0", 1, 0 }, { "cpu1", 1, 0 }, { "cpu2", 1, 0 } };
+	static const struct memory_accessor uneven[] = { { "cpu3", 1000000, 0 }, { "cpu4", 1, 0 } };
+	struct topology_builder *builder = machine_new();
+	struct topology *topology;
+
+	for (size_t i = 0; i < 5; i++)
+		add_cpu(builder, (const char *[]){ "cpu0", "cpu1", "cpu2", "cpu3", "cpu4" }[i], TOPOLOGY_UNKNOWN);
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = i ? "node1" : "node0";
+
+		add_memory(builder, name, (int64_t)i, 900);
+		for (size_t j = 0; j < 3; j++)
+			add_access(builder, name, even[j].name, (const int64_t[]){ figures[i][j], 1, 1, 1 });
+		add_access(builder, name, "cpu3", (const int64_t[]){ 7, 1, 1, 1 });
+		add_access(builder, name, "cpu4", (const int64_t[]){ 9999998 + (int64_t)i, 1, 1, 1 });
+	}
+	topology = machine_finish(builder);
+	ck_assert_str_eq(ask(topology, 50, MEMORY_BANDWIDTH, even, 3), "node0 node1");
+	ck_assert_str_eq(ask(topology, 50, MEMORY_BANDWIDTH, uneven, 2), "node1 node0");
+	topology_unref(topology);
+}
+END_TEST
+
+static void add_bank(struct topology_builder *builder, const char *name, const char *device, int64_t mbps)
+{
+	const struct topology_memory bank = {
+		.name = (char *)name,
+		.numa_node = TOPOLOGY_UNKNOWN,
+		.size_bytes = 1000,
+		.free_bytes = TOPOLOGY_UNKNOWN,
+		.bandwidth_mbps = mbps,
+		.device = (char *)device,
+	};
+
+	ck_assert_int_eq(topology_builder_add_memory(builder, &bank), 0);
+}
+
+/* Two linked devices with two regions each; links have 300 ns. */
+static struct topology_builder *two_devices(void)
+{
+	static const char *const names[] = { "0000:40:00.0", "0000:41:00.0" };
+	struct topology_builder *builder = machine_new();
+
+	for (size_t i = 0; i < 2; i++) {
+		struct topology_region regions[] = {
+			{ .name = (char *)"vram0", .size_bytes = 1000, .free_bytes = 500, .resident_bytes = 0 },
+			{ .name = (char *)"vram1", .size_bytes = 1000, .free_bytes = 500, .resident_bytes = 0 },
+		};
+		const struct topology_device device = {
+			.name = (char *)names[i],
+			.state = TOPOLOGY_STATE_ONLINE,
+			.incarnation = 1,
+			.numa_node = (int64_t)i,
+			.n_handles = TOPOLOGY_UNKNOWN,
+			.regions = regions,
+			.n_regions = 2,
+		};
+		const struct topology_link link = {
+			.type = TOPOLOGY_LINK_XGMI,
+			.up = true,
+			.read_bandwidth_mbps = 36000,
+			.write_bandwidth_mbps = 36000,
+			.read_latency_ns = 300,
+			.write_latency_ns = 300,
+			.hops = TOPOLOGY_UNKNOWN,
+			.measured_at_s = TOPOLOGY_UNKNOWN,
+		};
+
+		ck_assert_int_eq(topology_builder_add_device(builder, &device), 0);
+		ck_assert_int_eq(topology_builder_add_link(builder, names[i], names[!i], &link), 0);
+	}
+	return builder;
+}
+
+static const struct memory_location *location_at(struct memory_answer *answer, const struct topology *topology,
+						 enum memory_objective objective, size_t index)
+{
+	const struct memory_request request = {
+		.bytes = 10,
+		.objective = objective,
+		.accessors = &(const struct memory_accessor){ "0000:41:00.0", 1, 1 },
+		.n_accessors = 1,
+	};
+
+	ck_assert_int_eq(memory_place(topology, &request, answer, NULL), 0);
+	ck_assert_uint_eq(answer->n_locations, 4);
+	return &answer->locations[index];
+}
+
+/* Of own memory nobody says anything: it is first, and that is an assumption. */
+START_TEST(own_memory_that_is_unknown)
+{
+	struct topology *topology = machine_finish(two_devices());
+	struct memory_answer answer;
+
+	for (enum memory_objective objective = MEMORY_BANDWIDTH; objective <= MEMORY_LATENCY; objective++)
+		for (size_t i = 0; i < 4; i++) {
+			const struct memory_location *at = location_at(&answer, topology, objective, i);
+
+			ck_assert_uint_eq(at->device, i < 2);
+			ck_assert_uint_eq(at->region, i % 2);
+			ck_assert_int_eq(at->assumed, i < 2);
+			/* Who asks is at the node of the device that is its own. */
+			ck_assert_int_eq(at->away, i < 2 ? 0 : 2);
+		}
+	topology_unref(topology);
+}
+END_TEST
+
+/* Links of which no latency is known are farther than own memory of which none is. */
+START_TEST(nothing_is_known_of_latency)
+{
+	static const struct memory_accessor user = { "0000:41:00.0", 1, 1 };
+	struct topology_builder *builder = machine_new();
+	struct topology *topology;
+
+	machine_add(builder, "0000:40:00.0", TOPOLOGY_STATE_ONLINE, 500);
+	machine_add(builder, "0000:41:00.0", TOPOLOGY_STATE_ONLINE, 500);
+	machine_join(builder, "0000:40:00.0", "0000:41:00.0", TOPOLOGY_LINK_XGMI, 36000);
+	add_memory(builder, "node0", 0, 900);
+	topology = machine_finish(builder);
+	ck_assert_str_eq(ask(topology, 50, MEMORY_LATENCY, &user, 1), "0000:41:00.0 0000:40:00.0 node0");
+	topology_unref(topology);
+}
+END_TEST
+
+/* What is said of a region by its name is for that one; by latency it is worse than the other device's. */
+START_TEST(own_memory_has_figures)
+{
+	struct topology_builder *builder = two_devices();
+	struct topology *topology;
+	struct memory_answer answer;
+
+	add_bank(builder, "0000:41:00.0/vram0", "0000:41:00.0", 70000);
+	add_bank(builder, "0000:41:00.0/vram1", "0000:41:00.0", 80000);
+	add_access(builder, "0000:41:00.0/vram0", "0000:41:00.0", (const int64_t[]){ 0, 0, 400, 400 });
+	add_access(builder, "0000:41:00.0/vram1", "0000:41:00.0", (const int64_t[]){ 20000, 0, 250, 0 });
+	topology = machine_finish(builder);
+	/* 70000 both ways; 36000 over the link; 20000 and 80000. */
+	for (size_t i = 0; i < 4; i++) {
+		static const size_t devices[] = { 1, 0, 0, 1 }, regions[] = { 0, 0, 1, 1 };
+		const struct memory_location *at = location_at(&answer, topology, MEMORY_BANDWIDTH, i);
+
+		ck_assert_uint_eq(at->device, devices[i]);
+		ck_assert_uint_eq(at->region, regions[i]);
+		ck_assert(!at->assumed);
+	}
+	/* 250 for reads, which writes are taken to have; 300 over the link; 400. */
+	for (size_t i = 0; i < 4; i++) {
+		static const size_t devices[] = { 1, 0, 0, 1 }, regions[] = { 1, 0, 1, 0 };
+		const struct memory_location *at = location_at(&answer, topology, MEMORY_LATENCY, i);
+
+		ck_assert_uint_eq(at->device, devices[i]);
+		ck_assert_uint_eq(at->region, regions[i]);
+		ck_assert_int_eq(at->assumed, i == 0);
+	}
+	topology_unref(topology);
+}
+END_TEST
+
+/* Memory that has no region's name is that of all of them; another device's access to it stands in for the link's. */
+START_TEST(memory_without_a_regions_name)
+{
+	struct topology_builder *builder = machine_new();
+	struct topology *topology;
+	struct memory_answer answer;
+	const struct memory_request request = {
+		.bytes = 10,
+		.objective = MEMORY_LATENCY,
+		.accessors = (const struct memory_accessor[]){ { "0000:40:00.0", 1, 0 }, { "0000:41:00.0", 1, 0 } },
+		.n_accessors = 2,
+	};
+
+	machine_add(builder, "0000:40:00.0", TOPOLOGY_STATE_ONLINE, 500);
+	machine_add(builder, "0000:41:00.0", TOPOLOGY_STATE_ONLINE, 500);
+	machine_join(builder, "0000:40:00.0", "0000:41:00.0", TOPOLOGY_LINK_XGMI, 36000);
+	add_bank(builder, "hbm", "0000:41:00.0", TOPOLOGY_UNKNOWN);
+	add_access(builder, "hbm", "0000:40:00.0", (const int64_t[]){ 0, 0, 200, 200 });
+	add_access(builder, "hbm", "0000:41:00.0", (const int64_t[]){ 0, 0, 100, 100 });
+	topology = machine_finish(builder);
+	ck_assert_int_eq(memory_place(topology, &request, &answer, NULL), 0);
+	/* The other is 0 (own) and 200 (nothing known is worse). */
+	ck_assert_uint_eq(answer.locations[0].device, 0);
+	ck_assert(answer.locations[0].assumed);
+	ck_assert(answer.locations[0].cost == 100);
+	ck_assert(!answer.locations[1].assumed);
+	ck_assert(answer.locations[1].cost == 150);
+	topology_unref(topology);
+}
+END_TEST
+
 enum { CPUS_MAX = 4, NODES_MAX = 10 };
 
 /* What a location costs, straight from the figures, as thousandths of the least unit that tells two apart. */
@@ -272,9 +467,10 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		two_kinds_of_system_memory,
-		unknown_figures,
-		only_what_is_in_reach,
+		two_kinds_of_system_memory, unknown_figures,
+		only_what_is_in_reach,	    costs_are_exact,
+		own_memory_that_is_unknown, nothing_is_known_of_latency,
+		own_memory_has_figures,	    memory_without_a_regions_name,
 		against_all_locations,
 	};
 

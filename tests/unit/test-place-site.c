@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "machine.h"
-#include "place/site.h"
+#include "place/place.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,9 +105,17 @@ END_TEST
 START_TEST(many_devices_without_a_form)
 {
 	struct topology *topology = shelves(true);
+	const struct place_request request = { .count = 2 };
+	struct place_failure failure = { 0 };
+	struct placement *placement;
 	struct place_graph *graph;
 
 	ck_assert_int_eq(site_graph_new(topology, (struct site_relation){ 0 }, &graph), -E2BIG);
+	ck_assert_int_eq(place(topology, &request, &placement, &failure), -E2BIG);
+	ck_assert_str_eq(failure.reason,
+			 "1400 devices, and their links form no tree of small parts: that is solved for "
+			 "up to 1200 (make a topology of fewer)");
+	place_failure_fini(&failure);
 	topology_unref(topology);
 }
 END_TEST

@@ -80,7 +80,7 @@ START_TEST(refusal_says_why_of_each)
 	ck_assert_ptr_null(placement);
 	ck_assert_uint_eq(failure.n_available, 2);
 	ck_assert_str_eq(failure.reason, "2 devices have 600 bytes free, 3 asked: 0000:41:00.0 (draining), "
-					 "0000:42:00.0 (599 free), 0000:43:00.0 (excluded); "
+					 "0000:42:00.0 (599 bytes free), 0000:43:00.0 (excluded); "
 					 "largest linked free set: 0000:40:00.0");
 	place_failure_fini(&failure);
 	topology_unref(topology);
@@ -354,17 +354,42 @@ START_TEST(refusals_can_be_acted_on)
 	request = (struct place_request){ .count = 4, .least_mbps = 20000, .at_numa_node = true, .numa_node = 1 };
 	refused(topology, &request, -ENOSPC,
 		"4 devices free at NUMA node 1, but no 4 with 20000 MB/s for each pair; largest such set: "
-		"0000:44:00.0, 0000:45:00.0, 0000:46:00.0");
+		"0000:44:00.0, 0000:45:00.0, 0000:46:00.0; the best 4 have 12000 MB/s");
+	request = (struct place_request){ .count = 3, .link_type = TOPOLOGY_LINK_CXL };
+	refused(topology, &request, -ENOSPC,
+		"8 devices free, but no 3 that cxl links join, nor any two; their links are xgmi, nvlink");
+	request = (struct place_request){ .count = 9 };
+	refused(topology, &request, -ENOSPC,
+		"8 devices free, 9 asked, and there are no others; largest linked free set: 0000:44:00.0, "
+		"0000:45:00.0, 0000:46:00.0");
+	request = (struct place_request){ .count = 1, .at_numa_node = true, .numa_node = 5 };
+	refused(topology, &request, -ENOSPC, "no device at NUMA node 5, 1 asked; there are devices at NUMA nodes 0, 1");
+	request = (struct place_request){ .count = 0 };
+	refused(topology, &request, -EINVAL, "0 devices asked: ask for 1 or more");
 	request = (struct place_request){ .count = 3, .require = two, .n_require = 2 };
-	refused(topology, &request, -EINVAL, "required: 0000:42:00.0 is named twice");
+	refused(topology, &request, -EINVAL, "0000:42:00.0 is required twice");
 	request = (struct place_request){ .count = 3, .require = two, .n_require = 1, .exclude = two, .n_exclude = 1 };
-	refused(topology, &request, -EINVAL, "required: 0000:42:00.0 (excluded)");
+	refused(topology, &request, -EINVAL, "0000:42:00.0 is required, and excluded");
 	request = (struct place_request){ .count = 1, .require = two, .n_require = 1, .group = "nvlink-4" };
-	refused(topology, &request, -EINVAL, "required: 0000:42:00.0 is not in group nvlink-4");
+	refused(topology, &request, -EINVAL, "0000:42:00.0 is required, and not in group nvlink-4");
 	request = (struct place_request){ .count = 1, .group = "g" };
-	refused(topology, &request, -ENODEV, "no such group: g");
+	refused(topology, &request, -ENODEV, "no such group: g; there are nvlink-4");
+	request.group = "link-4";
+	refused(topology, &request, -ENODEV, "no such group: link-4; is nvlink-4 meant?");
+	request = (struct place_request){ .count = 1, .require = two, .n_require = 2 };
+	refused(topology, &request, -EINVAL, "0000:42:00.0 is required twice");
+	request.require = (const char *const[]){ "0000:40:00.0", "0000:44:00.0" };
+	refused(topology, &request, -EINVAL, "2 devices required, 1 asked: ask for as many, or require fewer");
+	request.count = 3;
+	request.least_mbps = 20000;
+	refused(topology, &request, -ENOSPC,
+		"0000:40:00.0 and 0000:44:00.0 are required, and have 12000 MB/s, 20000 asked of each pair");
+	request.linked = PLACE_LINKED_REQUIRED;
+	refused(topology, &request, -ENOSPC, "0000:40:00.0 and 0000:44:00.0 are required, and not linked");
+	request.require = (const char *const[]){ "41:00.0", "0000:99:00.0" };
+	refused(topology, &request, -ENODEV, "no such device: 41:00.0; is 0000:41:00.0 meant?");
 	request = (struct place_request){ .count = 1, .nic = "0000:42:00.0" };
-	refused(topology, &request, -ENODEV, "no such NIC: 0000:42:00.0");
+	refused(topology, &request, -ENODEV, "no such NIC: 0000:42:00.0; there is none");
 	topology_unref(topology);
 }
 END_TEST

@@ -260,6 +260,7 @@ int cmd_devices(int argc, char **argv)
 				   "devices: a captured tree has no holders (leave out --root or --holders)");
 	if (map_open("devices", arg_root, &map) < 0)
 		return EXIT_FAILED;
+	map_warn("devices", map);
 	if (arg_holders) {
 		r = fabricmap_holders_scan(NULL, NULL, &holders);
 		if (r < 0) {

@@ -65,8 +65,18 @@ int map_open(const char *verb, const char *root, struct fabricmap **ret)
 		error_print("%s: %s: %s", verb, root ?: "/sys", reason(r));
 		return r;
 	}
-	map_warn(verb, *ret);
 	return 0;
+}
+
+/* What was asked, and why it is not to be had. */
+static void refused_print(const char *verb, uint64_t count, int r, const char *why_not)
+{
+	/* Of a pool: nobody has words for it yet. */
+	if (r == -E2BIG && !why_not)
+		why_not = "more than 1200 devices, and their links form no tree of small parts (make a topology of "
+			  "fewer)";
+	error_print("%s: %llu device%s: %s%s", verb, (unsigned long long)count, count == 1 ? "" : "s",
+		    why_not ?: reason(r), why_not ? "" : remedy(r));
 }
 
 static int place_here(const char *verb, uint64_t count, uint64_t bytes, const char *const *exclude, size_t n_exclude,
@@ -80,15 +90,14 @@ static int place_here(const char *verb, uint64_t count, uint64_t bytes, const ch
 	if (r < 0)
 		return r;
 	r = fabricmap_place(map, count, bytes, exclude, n_exclude, ret, &why_not);
+	map_warn_briefly(verb, NULL, map, r == 0 ? *ret : NULL);
 	if (r == 0 || r == quiet_errno)
 		return r;
 	/* Without the kernel part there is nothing to choose from, whatever was asked. */
 	if (!strcmp(fabricmap_source(map), "partial"))
-		error_print("%s: %llu devices: %s%s", verb, (unsigned long long)count, reason(-ENOSYS),
-			    remedy(-ENOSYS));
+		refused_print(verb, count, -ENOSYS, NULL);
 	else
-		error_print("%s: %llu devices: %s%s", verb, (unsigned long long)count, why_not ?: reason(r),
-			    r == -ENODEV ? remedy(r) : "");
+		refused_print(verb, count, r, why_not);
 	return r;
 }
 
@@ -114,8 +123,8 @@ int place_devices(const char *verb, enum place_by by, uint64_t count, uint64_t b
 	*ret_by_daemon = true;
 	r = fabricmap_client_place(client, count, bytes, flags, exclude, n_exclude, ret);
 	if (r < 0 && r != quiet_errno)
-		error_print("%s: %llu devices: %s%s", verb, (unsigned long long)count, fabricmap_client_error(client),
-			    r == -ENODEV ? remedy(r) : "");
+		error_print("%s: %llu device%s: %s%s", verb, (unsigned long long)count, count == 1 ? "" : "s",
+			    fabricmap_client_error(client), r == -ENODEV ? remedy(r) : "");
 	return r;
 }
 
@@ -280,7 +289,29 @@ static int add_names(struct fabricmap_request *request, const char *const *names
 	return 0;
 }
 
-/* Everything that can be wrong in it was looked at when options were read. */
+/* Return: 0, or as the library; what is wrong with a value has been told. */
+static int set_words(struct fabricmap_request *request, const struct ask *ask)
+{
+	int r = 0;
+
+	if (ask->objective) {
+		r = fabricmap_request_set_objective(request, ask->objective);
+		if (r == -EINVAL)
+			(void)usage_error("place", "place: --objective %s: not bottleneck-then-sum, sum or bottleneck",
+					  ask->objective);
+	}
+	if (r == 0 && ask->link_type) {
+		r = fabricmap_request_set_link_type(request, ask->link_type);
+		if (r == -EINVAL)
+			(void)usage_error("place",
+					  "place: --link-type %s: not xgmi, nvlink, xe_link, cxl, pcie_switch, "
+					  "pcie_host_bridge or softgpu",
+					  ask->link_type);
+	}
+	return r;
+}
+
+/* Everything else that can be wrong in it was looked at when options were read. */
 static int request_of(const struct ask *ask, struct fabricmap_request **ret)
 {
 	_cleanup_(request_freep) struct fabricmap_request *request = NULL;
@@ -297,10 +328,8 @@ static int request_of(const struct ask *ask, struct fabricmap_request **ret)
 	r = fabricmap_request_set_linked(request, ask->linked);
 	if (r == 0)
 		r = fabricmap_request_set_least_mbps(request, (int64_t)ask->least_mbps);
-	if (r == 0 && ask->objective)
-		r = fabricmap_request_set_objective(request, ask->objective);
-	if (r == 0 && ask->link_type)
-		r = fabricmap_request_set_link_type(request, ask->link_type);
+	if (r == 0)
+		r = set_words(request, ask);
 	if (r == 0 && ask->group)
 		r = fabricmap_request_set_group(request, ask->group);
 	if (r == 0 && ask->nic)
@@ -330,15 +359,21 @@ static int place_by_request(const struct ask *ask, bool json)
 
 	r = request_of(ask, &request);
 	if (r == -EINVAL)
-		return usage_error("place", "place: --objective, --link-type or --linked: no such value");
+		return EXIT_USAGE;
 	if (r == 0 && (ask->topology ? map_load("place", ask->topology, &map) : map_open("place", NULL, &map)) < 0)
 		return EXIT_FAILED;
 	if (r == 0)
 		r = fabricmap_pool_new(map, &pool);
 	if (r == 0)
 		r = fabricmap_pool_place(pool, request, &placement, &why_not);
+	if (map)
+		map_warn_briefly("place", ask->topology, map, placement);
 	if (r < 0) {
-		error_print("place: %llu devices: %s", (unsigned long long)ask->count, why_not ?: reason(r));
+		/* Without the kernel part this machine has nothing to choose from. */
+		if (!ask->topology && map && !strcmp(fabricmap_source(map), "partial"))
+			refused_print("place", ask->count, -ENOSYS, NULL);
+		else
+			refused_print("place", ask->count, r, why_not);
 		if (json && (r == -ENOSPC || r == -EINVAL))
 			print_refusal_json(ask->objective ?: "bottleneck-then-sum",
 					   pool && fabricmap_pool_refusal_is_proved(pool), why_not);
@@ -396,7 +431,7 @@ static int read_count(const char *text, struct ask *ask)
 	if (ask->has_count)
 		return usage_error("place", "place: more than one COUNT");
 	if (number_parse(text, INT64_MAX, &ask->count) < 0 || ask->count == 0)
-		return usage_error("place", "place: %s: not a number of devices", text);
+		return usage_error("place", "place: %s: not a number of devices (1 or more)", text);
 	ask->has_count = true;
 	return EXIT_DONE;
 }
@@ -430,7 +465,7 @@ static int read_wish(int option, char *value, struct ask *ask)
 		return EXIT_DONE;
 	case OPT_LINKED:
 		if (value && strcmp(value, "prefer") != 0)
-			return usage_error("place", "place: --linked=%s: not prefer", value);
+			return usage_error("place", "place: --linked=%s: not --linked or --linked=prefer", value);
 		ask->linked = value ? FABRICMAP_LINKED_PREFERRED : FABRICMAP_LINKED_REQUIRED;
 		return EXIT_DONE;
 	case OPT_LINK_TYPE:
@@ -495,11 +530,11 @@ int cmd_place(int argc, char **argv)
 			return status;
 	}
 	if (!ask.has_count)
-		return usage_error("place", "place: no COUNT");
+		return usage_error("place", "place: no COUNT: how many devices?");
 	if (ask.here)
 		return place_by_request(&ask, arg_json);
 	if (!ask.has_bytes)
-		return usage_error("place", "place: no --bytes");
+		return usage_error("place", "place: no --bytes: how much memory on each device?");
 	if (place_devices("place", arg_by, ask.count, ask.bytes, 0, ask.exclude, ask.n_exclude, 0, &placement,
 			  &by_daemon) < 0)
 		return EXIT_FAILED;

@@ -341,6 +341,7 @@ int cmd_topo(int argc, char **argv)
 		return usage_error("topo", "topo: --root and --topology: one of them");
 	if (arg_topology ? map_load("topo", arg_topology, &map) < 0 : map_open("topo", arg_root, &map) < 0)
 		return EXIT_FAILED;
+	map_warn("topo", map);
 	if (arg_json) {
 		_cleanup_(freep) char *text = fabricmap_to_json(map);
 

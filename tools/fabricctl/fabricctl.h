@@ -107,7 +107,7 @@ void topo_pairs_print(const struct fabricmap *map);
 
 /* ---- shared by verbs ---- */
 
-/* The machine's topology from sysfs, with its warnings on stderr. Reports failure. */
+/* The machine's topology from sysfs. Reports failure. */
 int map_open(const char *verb, const char *root, struct fabricmap **ret);
 void map_unrefp(struct fabricmap **map);
 
@@ -122,7 +122,15 @@ int topology_load(const char *path, struct fabricmap **ret, char **ret_error);
 /* A topology's warnings, on stderr. */
 void map_warn(const char *verb, const struct fabricmap *map);
 
-/* topology_load() with its warnings, and failure reported. */
+/*
+ * One line for whoever wants devices and not the topology: how many warnings, how many of them name a device that was
+ * chosen, and where they are told. If there is one, it is that line. @path as map_load(), NULL: this machine; @placement
+ * may be NULL.
+ */
+void map_warn_briefly(const char *verb, const char *path, const struct fabricmap *map,
+		      const struct fabricmap_placement *placement);
+
+/* topology_load(), and failure reported. */
 int map_load(const char *verb, const char *path, struct fabricmap **ret);
 void placement_freep(struct fabricmap_placement **placement);
 void client_freep(struct fabricmap_client **client);

@@ -479,6 +479,7 @@ static const struct array {
 struct where {
 	const char *array;
 	size_t index;
+	size_t n_there, n_max; /* -E2BIG: of that array, or 0 */
 };
 
 static int read_arrays(struct reader *reader, struct json_object *object, struct where *where)
@@ -496,8 +497,11 @@ static int read_arrays(struct reader *reader, struct json_object *object, struct
 			return r;
 		n = json_object_array_length(array);
 		where->array = arrays[i].key;
-		if (n > arrays[i].n_max)
+		if (n > arrays[i].n_max) {
+			where->n_there = n;
+			where->n_max = arrays[i].n_max;
 			return -E2BIG;
+		}
 		for (where->index = 0; r == 0 && where->index < n; where->index++) {
 			reader->bad_key = NULL;
 			r = arrays[i].read(reader, json_object_array_get_idx(array, where->index));
@@ -552,7 +556,10 @@ static int explain(int r, const struct reader *reader, const struct where *where
 	if (r == -EPROTONOSUPPORT)
 		n = asprintf(ret, "schema: not " TOPOLOGY_JSON_SCHEMA);
 	else if (r == -E2BIG)
-		n = asprintf(ret, "%s: too many", where->array ?: "too many");
+		n = where->n_there ? asprintf(ret, "%s: %zu of them, and at most %zu are read", where->array,
+					      where->n_there, where->n_max) :
+				     asprintf(ret, "%stoo many distances: at most %d are read", element ?: "",
+					      TOPOLOGY_DEVICES_MAX);
 	else
 		n = asprintf(ret, "%s%s%smissing, of another type or range, or there twice", element ?: "",
 			     reader->bad_key ?: "", reader->bad_key ? ": " : "");

@@ -3,7 +3,7 @@
  * Irregular parts that are too large to be exact. What is found: a clique if pairs are forbidden; from all that is
  * allowed the device that gives least is left out until as many are left as are asked for; then two are exchanged as long
  * as work is left, never back at once. What is proved: no device of a set of k gives more than the half of its k - 1 best
- * pairs.
+ * pairs; and no set has more than what its devices give to all pairs alike, and what noise can add.
  */
 #include "place/tree.h"
 
@@ -19,6 +19,8 @@ enum {
 	CACHE_MAX = 40, /* thresholds; a search for one of 2^31 asks for less */
 	SWAP_WIDTH = 12, /* devices on each side that are tried */
 	TENURE = 7, /* exchanges for which one that came or went stays */
+	/* Devices looked at for each that a class has to have: beyond them few are found. */
+	CLASS_LOOKS = 64,
 	/* For ranges of sizes a bound that takes time for each is too slow. */
 	SIZES_MAX = 8,
 };
@@ -34,14 +36,18 @@ struct dense {
 	uint32_t *columns; /* of the block, by index; indices are in the order of ids */
 	uint32_t *positions;
 	bool *is_candidate; /* by column */
+	uint32_t *indices; /* by column, of candidates */
 	bool *required; /* by index */
-	place_cell *cells; /* n * n, by index */
+	const place_cell *cells; /* n * n, by index: the block's if all of it are candidates */
+	place_cell *own_cells;
+	int64_t *totals; /* by index: pairs with all others */
 	int32_t least; /* cell */
 	struct clique_graph graph;
 	int32_t threshold; /* of the graph and of the last size */
 	struct cached_size cache[CACHE_MAX];
 	size_t n_cached;
-	int64_t work, work_later;
+	int64_t work, work_later, work_classes;
+	bool is_all; /* there are no candidates elsewhere */
 	/* The last sums: the set for each size is the end of the order; the best for one size may be better. */
 	uint32_t *order;
 	uint32_t n_order, k_best;
@@ -60,14 +66,17 @@ int dense_new(const struct place_search *search, const struct place_part *part, 
 	/* One half for sizes, one for sums. */
 	dense->work = (int64_t)search->work_max / 2;
 	dense->work_later = (int64_t)search->work_max / 2;
+	/* These are cheap, and say at once which thresholds are too high. */
+	dense->work_classes = (int64_t)search->work_max / 4;
 	dense->columns = calloc(size, sizeof(*dense->columns));
 	dense->positions = calloc(size, sizeof(*dense->positions));
 	dense->order = calloc(size, sizeof(*dense->order));
 	dense->is_candidate = calloc(size, sizeof(*dense->is_candidate));
+	dense->indices = calloc(size, sizeof(*dense->indices));
 	dense->required = calloc(size, sizeof(*dense->required));
 	dense->best = calloc(size, sizeof(*dense->best));
-	if (!dense->columns || !dense->positions || !dense->order || !dense->is_candidate || !dense->required ||
-	    !dense->best)
+	if (!dense->columns || !dense->positions || !dense->order || !dense->is_candidate || !dense->indices ||
+	    !dense->required || !dense->best)
 		return -ENOMEM;
 	BITS_FOREACH(position, search->candidates, part->first, (size_t)part->first + size)
 	{
@@ -76,18 +85,25 @@ int dense_new(const struct place_search *search, const struct place_part *part, 
 		dense->columns[i] = (uint32_t)position - part->first;
 		dense->positions[i] = (uint32_t)position;
 		dense->is_candidate[dense->columns[i]] = true;
+		dense->indices[dense->columns[i]] = i;
 		dense->required[i] = bits_has(search->required, position);
 		dense->n_required += dense->required[i];
 	}
+	dense->is_all = dense->n == search->n_candidates;
 	dense->graph.n = dense->n;
 	dense->graph.n_words = bits_words(dense->n);
-	dense->cells = malloc((size_t)dense->n * dense->n * sizeof(*dense->cells));
-	if (!dense->cells)
+	dense->cells = part->block->cells;
+	dense->least = part->block->least;
+	if (dense->n == size)
+		return 0;
+	dense->own_cells = malloc((size_t)dense->n * dense->n * sizeof(*dense->own_cells));
+	if (!dense->own_cells)
 		return -ENOMEM;
+	dense->cells = dense->own_cells;
 	dense->least = INT32_MAX;
 	for (uint32_t i = 0; i < dense->n; i++) {
 		const place_cell *row = &part->block->cells[(size_t)dense->columns[i] * size];
-		place_cell *cells = &dense->cells[(size_t)i * dense->n];
+		place_cell *cells = &dense->own_cells[(size_t)i * dense->n];
 
 		for (uint32_t j = 0; j < dense->n; j++) {
 			cells[j] = row[dense->columns[j]];
@@ -108,12 +124,33 @@ struct dense *dense_free(struct dense *dense)
 	free(dense->positions);
 	free(dense->order);
 	free(dense->is_candidate);
+	free(dense->indices);
 	free(dense->required);
 	free(dense->best);
-	free(dense->cells);
+	free(dense->own_cells);
+	free(dense->totals);
 	free(dense->graph.rows);
 	free(dense);
 	return NULL;
+}
+
+/* Nearly all pairs of a device are good enough: those that are not are the last of its order. Return: was it so? */
+static bool fill_row_but_few(const struct dense *dense, uint32_t i, int32_t threshold, uint64_t *row)
+{
+	const struct place_block *block = dense->block;
+	const uint16_t *order = &block->order[(size_t)dense->columns[i] * block->n];
+	const place_cell *cells = &block->cells[(size_t)dense->columns[i] * block->n];
+
+	if (cells[order[block->n - block->n / 8]] < threshold)
+		return false;
+	memset(row, 0xff, dense->graph.n_words * sizeof(*row));
+	if (dense->n % 64 > 0)
+		row[dense->graph.n_words - 1] = UINT64_MAX >> (64 - dense->n % 64);
+	for (uint32_t j = block->n - 1; j-- > 0 && cells[order[j]] < threshold;)
+		if (dense->is_candidate[order[j]])
+			bits_remove(row, dense->indices[order[j]]);
+	bits_remove(row, i);
+	return true;
 }
 
 static void fill_graph(struct dense *dense, int32_t threshold)
@@ -124,6 +161,8 @@ static void fill_graph(struct dense *dense, int32_t threshold)
 		const place_cell *cells = &dense->cells[(size_t)i * dense->n];
 		uint64_t *row = graph->rows + i * graph->n_words;
 
+		if (fill_row_but_few(dense, i, threshold, row))
+			continue;
 		for (size_t word = 0; word < graph->n_words; word++) {
 			uint32_t from = (uint32_t)word * 64, n = dense->n - from < 64 ? dense->n - from : 64;
 			uint64_t bits = 0;
@@ -159,13 +198,60 @@ static bool with_required(const struct dense *dense, uint64_t *ret)
 	return true;
 }
 
+/*
+ * Classes in which no two devices may be together: a set has at most one of each. Greedily: the first device that is in
+ * none, then from its worst pair upwards all that are worse than the threshold with everybody in the class.
+ *
+ * Return: how many there are, if they are fewer than @enough; else n, or if no work is left.
+ */
+static int count_classes(struct dense *dense, int32_t threshold, uint32_t enough, uint32_t *ret)
+{
+	const struct place_block *block = dense->block;
+	_cleanup_(freep) const place_cell **class = calloc(dense->n + 1, sizeof(*class)); /* rows */
+	_cleanup_(freep) bool *is_free = calloc(block->n + 1, sizeof(*is_free)); /* by column */
+	uint32_t n_classes = 0, n_looks = CLASS_LOOKS * (enough < dense->n ? dense->n / enough : 1);
+
+	*ret = dense->n;
+	if (!class || !is_free)
+		return -ENOMEM;
+	memcpy(is_free, dense->is_candidate, block->n * sizeof(*is_free));
+	for (uint32_t i = 0; i < dense->n && n_classes < enough && dense->work_classes > 0; i++) {
+		const uint16_t *order = &block->order[(size_t)dense->columns[i] * block->n];
+		const place_cell *cells = &block->cells[(size_t)dense->columns[i] * block->n];
+		uint32_t n = 0, n_left = n_looks, at;
+
+		if (!is_free[dense->columns[i]])
+			continue;
+		n_classes++;
+		is_free[dense->columns[i]] = false;
+		/* The last is the row itself. */
+		for (uint32_t j = block->n - 1; j-- > 0 && n_left-- > 0 && cells[order[j]] < threshold;) {
+			uint16_t column = order[j];
+
+			dense->work_classes -= 2;
+			if (!is_free[column])
+				continue;
+			for (at = 0; at < n && class[at][column] < threshold; at++)
+				;
+			dense->work_classes -= at;
+			if (at < n)
+				continue;
+			class[n++] = &block->cells[(size_t)column * block->n];
+			is_free[column] = false;
+		}
+	}
+	if (n_classes < enough && dense->work_classes > 0)
+		*ret = n_classes;
+	return 0;
+}
+
 /* By what is known of other thresholds. */
-static int find_size_cheaply(const struct dense *dense, struct cached_size *ret)
+static int find_size_cheaply(const struct dense *dense, uint32_t n_classes, struct cached_size *ret)
 {
 	const struct cached_size *best = NULL;
 
 	ret->low = 0;
-	ret->up = (int32_t)dense->n;
+	ret->up = (int32_t)n_classes;
 	for (size_t i = 0; i < dense->n_cached; i++) {
 		const struct cached_size *other = &dense->cache[i];
 
@@ -193,10 +279,14 @@ static int find_size(struct dense *dense, uint32_t enough, struct cached_size *r
 	_cleanup_(freep) uint64_t *among = calloc(dense->graph.n_words + 1, sizeof(*among));
 	_cleanup_(freep) uint32_t *members = calloc(dense->n + 1, sizeof(*members));
 	struct clique_result result = { .members = members };
+	uint32_t n_classes;
 	int r;
 
-	if (dense->work <= 0)
-		return find_size_cheaply(dense, ret);
+	r = count_classes(dense, ret->threshold, enough, &n_classes);
+	if (r < 0)
+		return r;
+	if (dense->work <= 0 || (dense->is_all && n_classes < enough))
+		return find_size_cheaply(dense, n_classes, ret);
 	if (!dense->graph.rows)
 		dense->graph.rows = malloc(dense->n * dense->graph.n_words * sizeof(*dense->graph.rows));
 	if (!among || !members || !dense->graph.rows)
@@ -215,7 +305,7 @@ static int find_size(struct dense *dense, uint32_t enough, struct cached_size *r
 		if (dense->required[i])
 			members[result.n_members++] = i;
 	ret->low = (int32_t)result.n_members;
-	ret->up = (int32_t)(result.up + dense->n_required);
+	ret->up = (int32_t)(result.up + dense->n_required < n_classes ? result.up + dense->n_required : n_classes);
 	ret->members = steal_ptr(&members);
 	return 0;
 }
@@ -260,6 +350,21 @@ struct swap {
 	int64_t sum;
 };
 
+static int find_totals(struct dense *dense)
+{
+	dense->totals = calloc(dense->n + 1, sizeof(*dense->totals));
+	if (!dense->totals)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < dense->n; i++) {
+		const place_cell *cells = &dense->cells[(size_t)i * dense->n];
+
+		/* The row's own cell is 0. */
+		for (uint32_t j = 0; j < dense->n; j++)
+			dense->totals[i] += cell_mbps(cells[j]);
+	}
+	return 0;
+}
+
 static int64_t row_gain(const struct dense *dense, uint32_t i, const bool *in)
 {
 	const place_cell *cells = &dense->cells[(size_t)i * dense->n];
@@ -282,46 +387,66 @@ static void start_set(const struct dense *dense, bool *in)
 				in[dense->cache[i].members[j]] = true;
 }
 
-/* Leave out, one after the other, who gives least: sums for all sizes. */
+/* Who may be left out. */
+struct peeled {
+	uint32_t index;
+	int64_t gain; /* from all that are in */
+};
+
+/* Who gives least, now that the device of @gone (a row; NULL: none) is out; of several the last. */
+static uint32_t least_of(struct peeled *list, uint32_t n, const place_cell *gone)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (gone)
+			list[i].gain -= cell_mbps(gone[list[i].index]);
+		if (list[i].gain < list[at].gain || (list[i].gain == list[at].gain && list[i].index > list[at].index))
+			at = i;
+	}
+	return at;
+}
+
+/* Leave out, one after the other, who gives least: sums for all sizes that are asked for. */
 static int peel_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low)
 {
-	_cleanup_(freep) int64_t *gains = calloc(dense->n, sizeof(*gains));
+	_cleanup_(freep) struct peeled *list = calloc(dense->n + 1, sizeof(*list));
 	_cleanup_(freep) bool *in = calloc(dense->n, sizeof(*in));
-	uint32_t n_left = 0, n_out = 0;
+	uint32_t n_left = 0, n_out = 0, n = 0, at;
 	int64_t sum = 0;
 
-	if (!gains || !in)
+	if (!list || !in)
 		return -ENOMEM;
 	start_set(dense, in);
 	for (uint32_t i = 0; i < dense->n; i++) {
+		int64_t gain;
+
 		if (!in[i])
 			continue;
-		gains[i] = row_gain(dense, i, in);
-		sum += gains[i];
+		gain = dense->least >= dense->threshold ? dense->totals[i] : row_gain(dense, i, in);
+		sum += gain;
 		n_left++;
+		if (!dense->required[i])
+			list[n++] = (struct peeled){ i, gain };
 	}
 	sum /= 2;
 	dense->n_order = n_left;
+	at = least_of(list, n, NULL);
 	for (;; n_left--) {
-		uint32_t out = UINT32_MAX;
-		const place_cell *cells;
+		struct peeled out = list[at];
 
 		if (n_left <= k_max && n_left >= k_min)
 			low[n_left] = (double)sum;
-		for (uint32_t i = 0; i < dense->n; i++)
-			if (in[i] && !dense->required[i] && (out == UINT32_MAX || gains[i] <= gains[out]))
-				out = i;
-		if (out == UINT32_MAX)
+		if (n == 0 || n_left == k_min)
 			break;
-		cells = &dense->cells[(size_t)out * dense->n];
-		in[out] = false;
-		sum -= gains[out];
-		for (uint32_t i = 0; i < dense->n; i++)
-			gains[i] -= cell_mbps(cells[i]);
-		dense->order[n_out++] = out;
-		dense->work -= dense->n * 2;
+		in[out.index] = false;
+		sum -= out.gain;
+		dense->order[n_out++] = out.index;
+		list[at] = list[--n];
+		at = least_of(list, n, &dense->cells[(size_t)out.index * dense->n]);
+		dense->work -= n * 2;
 	}
-	/* What is required is left. */
+	/* What is required, or asked for, is left. */
 	for (uint32_t i = 0; i < dense->n; i++)
 		if (in[i])
 			dense->order[n_out++] = i;
@@ -433,23 +558,36 @@ static int double_compare(const void *a, const void *b)
 	return (*a_value < *b_value) - (*a_value > *b_value);
 }
 
-/* The @n best allowed pairs of a device. */
-static double best_pairs(const struct dense *dense, uint32_t i, uint32_t n)
-{
-	const uint16_t *order = &dense->block->order[(size_t)dense->columns[i] * dense->block->n];
-	const place_cell *cells = &dense->block->cells[(size_t)dense->columns[i] * dense->block->n];
-	int64_t sum = 0;
+/* The best allowed pairs of a device, one after the other. */
+struct best_pairs {
+	const uint16_t *order;
+	const place_cell *cells;
+	uint32_t at, n;
+	int64_t sum;
+};
 
+static void best_pairs_begin(struct best_pairs *pairs, const struct dense *dense, uint32_t i)
+{
+	size_t row = (size_t)dense->columns[i] * dense->block->n;
+
+	*pairs = (struct best_pairs){ .order = dense->block->order + row, .cells = dense->block->cells + row };
+}
+
+/* The sum of the @n best, which are not less than before. */
+static double best_pairs_sum(struct best_pairs *pairs, const struct dense *dense, uint32_t n)
+{
 	/* The last is the row itself. */
-	for (uint32_t j = 0; j + 1 < dense->block->n && n > 0; j++) {
-		if (!dense->is_candidate[order[j]])
+	for (; pairs->at + 1 < dense->block->n && pairs->n < n; pairs->at++) {
+		uint16_t column = pairs->order[pairs->at];
+
+		if (!dense->is_candidate[column])
 			continue;
-		if (cells[order[j]] < dense->threshold)
+		if (pairs->cells[column] < dense->threshold)
 			break;
-		sum += cells[order[j]];
-		n--;
+		pairs->sum += pairs->cells[column];
+		pairs->n++;
 	}
-	return n > 0 ? -INFINITY : (double)sum;
+	return pairs->n < n ? -INFINITY : (double)pairs->sum;
 }
 
 static double sum_of_best(double *values, uint32_t n, uint32_t k)
@@ -466,53 +604,115 @@ static double sum_of_best(double *values, uint32_t n, uint32_t k)
  * Either by who is in (each gives half of its best k - 1 pairs), or by who is out: all pairs, less those of who is out,
  * where a pair of two that are out was taken away twice.
  */
-static int bound_sum(const struct dense *dense, uint32_t k, double *values, double *ret)
+static void bound_sum(const struct dense *dense, uint32_t k, double *by_in, double *by_out, double *ret)
 {
 	uint32_t n = dense->n, n_out = n - k;
-	double total = 0, by_in, by_out;
+	bool both = dense->least >= dense->threshold && n_out <= k;
+	double total = 0, sum;
 
-	for (uint32_t i = 0; i < n; i++)
-		values[i] = best_pairs(dense, i, k - 1) / 2;
-	by_in = floor(sum_of_best(values, n, k));
-	*ret = by_in > 0 ? by_in : 0;
-	if (dense->least < dense->threshold || n_out > k)
-		return 0;
 	for (uint32_t i = 0; i < n; i++) {
-		double all = best_pairs(dense, i, n - 1);
+		struct best_pairs pairs;
 
-		total += all / 2;
-		values[i] = (n_out > 1 ? best_pairs(dense, i, n_out - 1) / 2 : 0) - all;
+		best_pairs_begin(&pairs, dense, i);
+		/* n_out <= k */
+		if (both) {
+			by_out[i] = (n_out > 1 ? best_pairs_sum(&pairs, dense, n_out - 1) / 2 : 0) -
+				    (double)dense->totals[i];
+			total += (double)dense->totals[i] / 2;
+		}
+		by_in[i] = best_pairs_sum(&pairs, dense, k - 1) / 2;
 	}
-	by_out = floor(total + sum_of_best(values, n, n_out));
-	*ret = by_out < *ret ? by_out : *ret;
+	sum = floor(sum_of_best(by_in, n, k));
+	*ret = sum > 0 ? sum : 0;
+	if (!both)
+		return;
+	sum = floor(total + sum_of_best(by_out, n, n_out));
+	*ret = sum < *ret ? sum : *ret;
+}
+
+static void sum_up_best(double *values, uint32_t n)
+{
+	qsort(values, n, sizeof(*values), double_compare);
+	for (uint32_t i = 1; i < n; i++)
+		values[i] += values[i - 1];
+}
+
+/*
+ * By shares and rest, for all sizes at once. With x[i] = 1 for those in the set, the rest adds the half of x' R x. Taken
+ * apart as x = a * 1 + y that is a * (the rows' sums of who is in) - a * a * (all rows' sums) / 2 + y' R y / 2, for any a;
+ * and y' R y is at most the largest eigenvalue times y' y. The best rows and the best shares are bounded apart.
+ */
+static int bound_sums_by_rest(const struct dense *dense, uint32_t k_min, uint32_t k_max, double *up)
+{
+	uint32_t n = dense->n;
+	_cleanup_(freep) double *shares = NULL, *rows = NULL;
+	double most = dense->block->rest_most, all_shares = 0, all_rows = 0;
+
+	if (!dense->block->shares || !isfinite(most))
+		return 0;
+	shares = calloc(n, sizeof(*shares));
+	rows = calloc(n, sizeof(*rows));
+	if (!shares || !rows)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		shares[i] = dense->block->shares[dense->columns[i]];
+		all_shares += shares[i];
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		rows[i] = (double)dense->totals[i] - all_shares - ((double)n - 2) * shares[i];
+		all_rows += rows[i];
+	}
+	sum_up_best(shares, n);
+	sum_up_best(rows, n);
+	for (uint32_t k = k_min > 2 ? k_min : 2; k <= k_max; k++) {
+		double given = ((double)k - 1) * shares[k - 1], least = INFINITY;
+
+		for (unsigned int i = 0; i < 2; i++) {
+			double a = i ? (double)k / n : 0, y = k * (1 - a) * (1 - a) + (n - k) * a * a;
+
+			least = fmin(least, given + a * rows[k - 1] - a * a * all_rows / 2 + most * y / 2);
+		}
+		/* Rounding: that many additions. */
+		least = floor(least + fabs(given) * 1e-11 + 1);
+		up[k] = least < up[k] ? (least > 0 ? least : 0) : up[k];
+	}
 	return 0;
 }
 
 int dense_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low, double *up)
 {
-	_cleanup_(freep) double *values = calloc(dense->n, sizeof(*values));
+	_cleanup_(freep) double *values = calloc(2 * (size_t)dense->n, sizeof(*values));
 	int r;
 
 	if (!values)
 		return -ENOMEM;
+	r = dense->totals ? 0 : find_totals(dense);
+	if (r < 0)
+		return r;
 	for (uint32_t k = k_min; k <= k_max; k++) {
 		if (k < 2)
 			up[k] = 0;
 		else if (k_max - k_min < SIZES_MAX)
-			(void)bound_sum(dense, k, values, &up[k]);
+			bound_sum(dense, k, values, values + dense->n, &up[k]);
 	}
 	if (k_max - k_min >= SIZES_MAX) {
 		/* No pair is worth more than the best one. */
 		double best = 0;
 
 		for (uint32_t i = 0; i < dense->n; i++) {
-			double pair = best_pairs(dense, i, 1);
+			struct best_pairs pairs;
+			double pair;
 
+			best_pairs_begin(&pairs, dense, i);
+			pair = best_pairs_sum(&pairs, dense, 1);
 			best = pair > best ? pair : best;
 		}
 		for (uint32_t k = k_min > 2 ? k_min : 2; k <= k_max; k++)
 			up[k] = best * k * (k - 1) / 2;
 	}
+	r = bound_sums_by_rest(dense, k_min, k_max, up);
+	if (r < 0)
+		return r;
 	dense->work = dense->work_later;
 	r = peel_sums(dense, k_min, k_max, low);
 	if (r < 0)

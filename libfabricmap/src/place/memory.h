@@ -40,9 +40,9 @@ struct memory_request {
 struct memory_location {
 	size_t device, region; /* a region; device TOPOLOGY_NONE: system memory */
 	size_t memory; /* or the topology's memory */
-	double cost; /* what is least: per unit of weight, 1/(MB/s) or ns; only to be compared */
+	double cost; /* what is least: per unit of weight, 1/(MB/s) or ns. Rounded; the order is not */
 	int64_t away; /* weight of those whose NUMA node is another */
-	bool assumed; /* a figure in it is not known: the lowest that is known of its kind, or a default */
+	bool assumed; /* a figure that counts is not known, or guessed by its source */
 	int64_t free_bytes; /* or TOPOLOGY_UNKNOWN */
 	bool fits; /* has room for all of it, as far as is known */
 };
@@ -58,12 +58,16 @@ struct memory_answer {
  * memory_place() - choose locations for a range
  * @ret_reason: on -EINVAL, -ENODEV and -ENOSPC one line for a person, the caller's; may be NULL
  *
- * Bandwidth between a device and another's region is the link's, in its direction, read and write apart; of a device and
- * its own region what the memory's source says; of system memory what HMAT says of the initiator, else the least of the
- * memory's own bandwidth and of the way there (PCI path, CPU link). What is not known is assumed: a link's class default,
- * for own memory that it is the best, for an unknown latency or NUMA node that nothing known is worse.
+ * The first that says something counts. Of another device's region: the link in its direction; accesses to the memory of
+ * the region's name ("0000:43:00.0/vram0"; if none has it, to any of the device's); the rule of pair bandwidth. Of an own
+ * region: the device's own accesses to that memory; the memory's bandwidth. Of system memory: accesses (HMAT); the least
+ * of the memory's bandwidth and of the way there (PCI path, CPU link). What nobody says is assumed:
  *
- * Ties: at the NUMA node of those who use it, known before assumed, regions before system memory, then by name.
+ * - own memory: a direction is as the other; else no memory has more bandwidth (10,000,000 MB/s), or is nearer (0 ns);
+ * - all others: that nothing known is worse.
+ *
+ * Ties, which are exact: at the NUMA node of those who use it (a region is at its device's), known before assumed, regions
+ * before system memory, then by name.
  *
  * Return: 0; -EINVAL no accessors, no weight at all, or a weight out of range; -ENODEV a name is none; -ENOSPC no location
  * is in reach of all and has room; -ENOMEM.

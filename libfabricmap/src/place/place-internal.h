@@ -32,6 +32,16 @@ struct question {
 /* Index of the region with the least room that suffices, or -ENOSPC. */
 ssize_t place_region(const struct topology_device *device, uint64_t bytes);
 
+enum place_thing {
+	PLACE_THING_DEVICE,
+	PLACE_THING_GROUP,
+	PLACE_THING_NIC,
+};
+
+/* A name that is none: what may have been meant. Return: -ENODEV, -ENOMEM. */
+int question_no_such(const struct question *question, enum place_thing thing, const char *wanted,
+		     struct place_failure *failure);
+
 /* One line for a person, and the largest set beside it. */
 int question_refused(const struct question *question, const struct place_refusal *refusal,
 		     struct place_failure *failure);

@@ -45,18 +45,6 @@ static void question_fini(struct question *question)
 
 /* ---- names ---- */
 
-static int no_such(struct place_failure *failure, const char *what, const char *name)
-{
-	failure->device = strdup(name);
-	if (!failure->device)
-		return -ENOMEM;
-	if (asprintf(&failure->reason, "no such %s: %s", what, name) < 0) {
-		failure->reason = NULL;
-		return -ENOMEM;
-	}
-	return -ENODEV;
-}
-
 /* Marks devices by name, if nothing was said of them before. */
 static int mark_names(struct question *question, const char *const *names, size_t n, enum place_not as,
 		      struct place_failure *failure)
@@ -65,7 +53,7 @@ static int mark_names(struct question *question, const char *const *names, size_
 		ssize_t device = topology_device_find(question->topology, names[i]);
 
 		if (device < 0)
-			return no_such(failure, "device", names[i]);
+			return question_no_such(question, PLACE_THING_DEVICE, names[i], failure);
 		if (question->not [device] == PLACE_IS_CANDIDATE)
 			question->not [device] = as;
 	}
@@ -84,7 +72,7 @@ static int mark_group(struct question *question, struct place_failure *failure)
 		if (!strcmp(topology->groups[i].id, question->request->group))
 			group = &topology->groups[i];
 	if (!group)
-		return no_such(failure, "group", question->request->group);
+		return question_no_such(question, PLACE_THING_GROUP, question->request->group, failure);
 	for (size_t i = 0; i < group->n_members; i++)
 		members[group->members[i]] = true;
 	for (size_t i = 0; i < topology->n_devices; i++)
@@ -100,7 +88,7 @@ static int mark_nic(struct question *question, struct place_failure *failure)
 	int r;
 
 	if (nic < 0 || question->topology->nodes[nic].kind != TOPOLOGY_NODE_NIC)
-		return no_such(failure, "NIC", question->request->nic);
+		return question_no_such(question, PLACE_THING_NIC, question->request->nic, failure);
 	r = nic_map_init(&map, question->topology);
 	for (size_t i = 0; r == 0 && i < question->topology->n_devices; i++)
 		if (!nic_is_nearest(&map, i, (size_t)nic))
@@ -171,7 +159,7 @@ static int find_candidates(struct question *question, const struct place_pool *p
 		ssize_t device = topology_device_find(question->topology, request->require[i]);
 
 		if (device < 0)
-			return no_such(failure, "device", request->require[i]);
+			return question_no_such(question, PLACE_THING_DEVICE, request->require[i], failure);
 		question->required[i] = (size_t)device;
 	}
 	return 0;
@@ -313,7 +301,9 @@ int place_at(struct place_site *site, const struct place_request *request, struc
 			r = error < 0 ? error : r;
 		}
 	}
-	if (ret_failure && (r == -ENODEV || r == -ENOSPC || r == -EINVAL)) {
+	if (r == -E2BIG)
+		r = place_too_irregular(question.topology, &failure);
+	if (ret_failure && (r == -ENODEV || r == -ENOSPC || r == -EINVAL || r == -E2BIG)) {
 		*ret_failure = failure;
 		failure = (struct place_failure){ 0 };
 	}
@@ -328,6 +318,8 @@ int place(const struct topology *topology, const struct place_request *request, 
 
 	/* Only counted: a topology never changes. */
 	r = place_site_new((struct topology *)topology, &site);
+	if (r == -E2BIG && ret_failure)
+		r = place_too_irregular(topology, ret_failure);
 	if (r < 0)
 		return r;
 	return place_at(site, request, ret, ret_failure);

@@ -72,7 +72,7 @@ void place_failure_fini(struct place_failure *failure);
 /**
  * place_at() - choose devices of a site
  * @ret: the caller's; indices are into the site's topology
- * @ret_failure: filled if the result is -EINVAL, -ENODEV or -ENOSPC; the caller finishes it. May be NULL.
+ * @ret_failure: filled if the result is -EINVAL, -ENODEV, -ENOSPC or -E2BIG; the caller finishes it. May be NULL.
  *
  * Among the devices that are free, online and what the request wants: the set with the largest value, by rule
  * TOPOLOGY_PAIR_RULE of pair bandwidth; ties as the answer says (enum place_tie). Of a device's regions the one with the
@@ -83,6 +83,9 @@ void place_failure_fini(struct place_failure *failure);
  */
 int place_at(struct place_site *site, const struct place_request *request, struct placement **ret,
 	     struct place_failure *ret_failure);
+
+/* What is to be said where there is not even a site. Return: -E2BIG, -ENOMEM. */
+int place_too_irregular(const struct topology *topology, struct place_failure *failure);
 
 /* The same for a topology of which nothing is kept. */
 int place(const struct topology *topology, const struct place_request *request, struct placement **ret,

@@ -364,6 +364,9 @@ int place_search_finish(struct place_search *search, struct place_answer *ret, s
 	r = search_evaluate(search->graph, &answer);
 	if (r < 0)
 		return r;
+	/* The set may be worth more than what it was looked for with. */
+	answer.proved |= (search->objective == PLACE_SUM || answer.bottleneck_mbps == search->bound_bottleneck) &&
+			 (search->objective == PLACE_BOTTLENECK || answer.sum_mbps == search->bound_sum);
 	answer.bound_bottleneck_mbps = answer.proved ? answer.bottleneck_mbps : search->bound_bottleneck;
 	answer.bound_sum_mbps = answer.proved ? answer.sum_mbps : search->bound_sum;
 	if (search->objective == PLACE_SUM)

@@ -7,6 +7,8 @@
 #include "place/structure.h"
 
 #include "base/base.h"
+#include "place/search.h"
+#include "place/split.h"
 
 #include <assert.h>
 #include <string.h>
@@ -249,6 +251,7 @@ static int block_new(const struct place_graph *graph, const uint32_t *ids, uint3
 	*ret = block;
 	if (!block || !block->cells || !block->order || !entries)
 		return -ENOMEM;
+	block->least = INT32_MAX;
 	for (uint32_t i = 0; i < n; i++) {
 		place_cell *row = &block->cells[(size_t)i * n];
 
@@ -260,8 +263,13 @@ static int block_new(const struct place_graph *graph, const uint32_t *ids, uint3
 		qsort(entries, n, sizeof(*entries), entry_compare);
 		for (uint32_t j = 0; j < n; j++)
 			block->order[(size_t)i * n + j] = entries[j].column;
+		if (n > 1 && entries[n - 2].cell < block->least)
+			block->least = entries[n - 2].cell;
 	}
-	return 0;
+	if (n <= PLACE_PROVED_MAX)
+		return 0;
+	block->shares = calloc(n, sizeof(*block->shares));
+	return block->shares ? split_find(block->cells, n, block->shares, &block->rest_most) : -ENOMEM;
 }
 
 struct layout {
@@ -391,6 +399,7 @@ void place_structure_fini(struct place_structure *structure)
 			continue;
 		free(structure->parts[i].block->cells);
 		free(structure->parts[i].block->order);
+		free(structure->parts[i].block->shares);
 		free(structure->parts[i].block);
 	}
 	free(structure->parts);

@@ -23,6 +23,9 @@ struct place_block {
 	uint32_t n;
 	place_cell *cells; /* n * n; by position in the part */
 	uint16_t *order; /* n * n: for each row all columns, the largest cell first; the row itself is the last */
+	place_cell least; /* of all pairs */
+	/* Too large to be exact: see split.h. Otherwise NULL. */
+	double *shares, rest_most;
 };
 
 struct place_part {

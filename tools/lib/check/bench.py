@@ -23,6 +23,8 @@ ANSWER_KEYS = {"set": list, "found": dict, "bound": dict, "refused": (str, NONE)
                "limit_us": (*NUMBER, NONE), "holds": (bool, NONE), "peer": (str, NONE), "peer_us": (*NUMBER, NONE),
                "ratio": (*NUMBER, NONE)}
 MEMORY_KEYS = {"initiator": str, "bytes": int, "set": list, "p50_us": NUMBER, "p99_us": NUMBER}
+LOAD_KEYS = {"name": str, "instance": str, "seed": NONE, "n": int, "links": int, "p50_us": NUMBER, "p99_us": NUMBER,
+             "samples": int, "limit_us": NUMBER, "holds": bool}
 CHURN_KEYS = {"value": NUMBER, "unit": str, "limit": NUMBER, "holds": bool, "rss_before_kib": int,
               "rss_after_kib": int}
 OTHER_KEYS = {"placement.m1": MEMORY_KEYS, "placement.churn_per_s": CHURN_KEYS}
@@ -33,6 +35,8 @@ def _kernel_keys(_row):
 
 
 def _placement_keys(row):
+    if row.get("name") == "placement.load":
+        return LOAD_KEYS
     return PLACEMENT_KEYS | OTHER_KEYS.get(row.get("name"), ANSWER_KEYS)
 
 
