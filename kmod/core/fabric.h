@@ -189,7 +189,8 @@ struct drm_fabric_region {
  * @arrival: see copy.c
  * @buried: not the region's any more, and dead pages keep it
  * @wanted: reclaim has asked for it
- * @split_work: splits the large folio at page @split_index, while bit 0 of @split_busy is set
+ * @split_work: splits the large folio at page @split_index, while bit 0 of @split_busy is set; bit
+ * 1: it has not succeeded
  * @link: the shrinker's
  */
 struct fabric_pagemap {

@@ -17,6 +17,7 @@
 #include <linux/userfaultfd_k.h>
 
 #include "fabric.h"
+#include "split.h"
 #include "walk.h"
 
 /* A process that does not stand still must not hold whoever waits for the device's users. */
@@ -71,6 +72,8 @@ static int fabric_hmm_range(struct hmm_range *range, struct mm_struct *mm,
 	int err;
 
 	do {
+		unsigned int n_refused = fabric_split_n_refused();
+
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		range->notifier_seq = mmu_interval_read_begin(range->notifier);
@@ -79,6 +82,11 @@ static int fabric_hmm_range(struct hmm_range *range, struct mm_struct *mm,
 			return err;
 		err = hmm_range_fault(range);
 		mmap_read_unlock(mm);
+		/* -EFAULT up to 7.2. Perhaps another's, and then it is looked once too often. */
+		if ((err == -ENOMEM || err == -EFAULT) && n_refused != fabric_split_n_refused()) {
+			err = -EBUSY;
+			usleep_range(200, 400);
+		}
 	} while (err == -EBUSY && time_before(jiffies, timeout) && !fabric_limit_reached(limit));
 	return err;
 }
