@@ -60,6 +60,8 @@ enum fabric_blocked {
  * @left: after that: its files in sysfs have gone, too
  * @users: held for reading by work that may put pages on the device. A change of state flushes it
  * by taking it for writing. Outside mmap_lock
+ * @copies: held for reading while its engine copies; unregistration waits for that, by taking it
+ * for writing: pages of a device that is lost keep nobody
  * @blocked: enum fabric_blocked
  * @reason: enum drm_fabric_event_reason: who began what leads from online
  * @deadline_ns: of the notice, CLOCK_MONOTONIC; 0 = none; under @state_lock
@@ -99,6 +101,7 @@ struct drm_fabric_device {
 	unsigned int n_cancels;
 	unsigned int n_evictions;
 	struct rw_semaphore users;
+	struct rw_semaphore copies;
 	int blocked;
 	int reason;
 	u64 deadline_ns;

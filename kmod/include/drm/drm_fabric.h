@@ -22,7 +22,8 @@
  *	      drm_fabric_vm.lock (mutex: ranges of one address space)
  *	        mmap_lock of the mirrored mm (read; taken inside the helpers)
  *	          page locks
- *	            the driver's copy engine: progresses without memory that waits for reclaim
+ *	            drm_fabric_device.copies (rwsem; read: copies; write: leaving waits for these)
+ *	              the driver's copy engine: progresses without memory that waits for reclaim
  *	          reclaim: whatever is above may be held by who waits for memory, nothing below
  *	            drm_gpusvm.notifier_lock (read: commit; write: invalidation, also from reclaim)
  *	              drm_fabric_vm.gc_lock (spinlock), the driver's page-table lock
@@ -366,7 +367,8 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
  * Waits as long as that takes.
  *
  * A device that is lost, or that @present does not find, brings nothing home, and waits for no
- * page: its memory goes with it, and @free is not called for it any more.
+ * page, but for copies that its engine has begun: its memory goes with it, and @free is not called
+ * for it any more.
  *
  * Address spaces live on, dead: drm_fabric_vm_fault() says -ENODEV, drm_fabric_vm_fini() is due.
  *
