@@ -74,8 +74,9 @@ enum fabric_blocked {
  * @deadline_work: begins that when the notice is over
  * @unbind_work: unbinds the driver
  * @lost_work: does what follows from @lost
- * @waitq: woken on each change of state and when the device is gone
+ * @waitq: woken on each change of state, when the device is gone and when @n_faults is 0
  * @vms: address spaces, under @vms_lock
+ * @n_faults: drm_fabric_vm_fault() that runs
  */
 struct drm_fabric_device {
 	struct device dev;
@@ -117,6 +118,7 @@ struct drm_fabric_device {
 	wait_queue_head_t waitq;
 	struct mutex vms_lock; /* see above */
 	struct list_head vms;
+	atomic_t n_faults;
 	unsigned int n_regions;
 	struct drm_fabric_region *regions[DRM_FABRIC_MAX_REGIONS];
 	struct rcu_head rcu;
