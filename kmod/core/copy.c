@@ -29,7 +29,8 @@ static int fabric_copy_once(struct drm_fabric_region *region, const struct drm_f
 	struct dma_fence *fence;
 	int err;
 
-	if (READ_ONCE(region->lost))
+	guard(rwsem_read)(&region->fdev->copies);
+	if (READ_ONCE(region->lost) || READ_ONCE(region->fdev->gone))
 		return -EIO;
 	fence = region->fdev->ops->copy(region, list, n);
 	if (IS_ERR(fence)) {

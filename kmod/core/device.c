@@ -323,6 +323,7 @@ void fabric_device_init_locks(struct drm_fabric_device *fdev)
 {
 	mutex_init(&fdev->state_lock);
 	init_rwsem(&fdev->users);
+	init_rwsem(&fdev->copies);
 	mutex_init(&fdev->vms_lock);
 }
 
@@ -471,6 +472,9 @@ void drm_fabric_device_unregister(struct drm_fabric_device *fdev)
 	down_write(&fdev->users);
 	WRITE_ONCE(fdev->gone, true);
 	up_write(&fdev->users);
+	/* Nor from a touch of what was lost with it: nobody waits for these pages. */
+	down_write(&fdev->copies);
+	up_write(&fdev->copies);
 	/* Nor from whoever frees a dead page. */
 	synchronize_rcu();
 	/* Somebody may have found it lost at the last moment. */

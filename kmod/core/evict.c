@@ -70,13 +70,52 @@ static bool evict_place_in(struct folio *folio, struct vm_area_struct *vma,
 	return place->address + folio_size(folio) > vma->vm_start && place->address < vma->vm_end;
 }
 
+/* The folio of a page that may be free, counted and locked; NULL: it is free, or held. */
+static struct folio *evict_hold(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (!folio_try_get(folio))
+		return NULL;
+	if (page_folio(page) == folio && folio_trylock(folio))
+		return folio;
+	folio_put(folio);
+	return NULL;
+}
+
+void evict_unlock_place(const struct evict_place *place)
+{
+	mmap_read_unlock(place->mm);
+	mmput_async(place->mm);
+}
+
+/* Lock the process that @vma is a mapping of. False: it goes, or, *@busy, does not let us. */
+static bool evict_lock_mm(struct vm_area_struct *vma, bool *busy)
+{
+	struct mm_struct *mm = vma->vm_mm;
+
+	if (!mmget_not_zero(mm))
+		return false;
+	if (!mmap_read_trylock(mm)) {
+		*busy = true;
+	} else {
+		/* A mapping that is being taken down, which goes on with the lock for reading? */
+		if (vma_lookup(mm, vma->vm_start) == vma)
+			return true;
+		mmap_read_unlock(mm);
+	}
+	mmput_async(mm);
+	return false;
+}
+
 /*
- * A process that maps @folio, which is locked. @mm: this one; NULL: any one that lives, mm_users
- * held. The lock of an anon_vma that may be freed any moment is tried only, and then it is the
- * right one if the folio is still mapped: as rmap does it.
+ * Of @folio, which is locked; @skip: pass over so many that could be had. The lock of an anon_vma
+ * that may be freed any moment is tried only, and then it is the right one if the folio is still
+ * mapped: as rmap does it. While it is held the mapping is there, and from then on mmap_lock keeps
+ * it.
  */
-static bool evict_find_place_locked(struct folio *folio, struct mm_struct *mm,
-				    struct evict_place *place)
+static bool evict_lock_place_of(struct folio *folio, unsigned int skip, struct evict_place *place,
+				bool *busy)
 {
 	struct anon_vma *anon_vma, *root;
 	struct rb_node *node;
@@ -99,64 +138,31 @@ static bool evict_find_place_locked(struct folio *folio, struct mm_struct *mm,
 	for (node = rb_first_cached(&anon_vma->rb_root); node && !found; node = rb_next(node)) {
 		struct vm_area_struct *vma = rb_entry(node, struct anon_vma_chain, rb)->vma;
 
-		found = evict_place_in(folio, vma, place) &&
-			(mm ? place->mm == mm : mmget_not_zero(place->mm));
+		if (!evict_place_in(folio, vma, place) || !evict_lock_mm(vma, busy))
+			continue;
+		found = !skip--;
+		if (!found)
+			evict_unlock_place(place);
 	}
 	up_read(&root->rwsem);
 	return found;
 }
 
-/* The folio of a page that may be free, counted and locked; NULL: it is free, or held. */
-static struct folio *evict_hold(struct page *page)
-{
-	struct folio *folio = page_folio(page);
-
-	if (!folio_try_get(folio))
-		return NULL;
-	if (page_folio(page) == folio && folio_trylock(folio))
-		return folio;
-	folio_put(folio);
-	return NULL;
-}
-
-/* The same as evict_find_place_locked() for the folio of a page that may be free. */
-static bool evict_find_place(struct page *page, struct mm_struct *mm, struct evict_place *place)
+/*
+ * Lock a process that maps the folio of @page, the first that lets us but for @skip. False: there
+ * is none, or not now; *@busy: it is a process that does not let us.
+ */
+bool evict_lock_place(struct page *page, unsigned int skip, struct evict_place *place, bool *busy)
 {
 	struct folio *folio = evict_hold(page);
 	bool found;
 
+	*busy = false;
 	if (!folio)
 		return false;
-	found = evict_find_place_locked(folio, mm, place);
+	found = evict_lock_place_of(folio, skip, place, busy);
 	evict_let_go(folio);
 	return found;
-}
-
-void evict_unlock_place(const struct evict_place *place)
-{
-	mmap_read_unlock(place->mm);
-	mmput_async(place->mm);
-}
-
-/*
- * Lock a process that maps the folio of @page. False: nobody does, or not now; *@busy: it is the
- * process that does not let us.
- */
-bool evict_lock_place(struct page *page, struct evict_place *place, bool *busy)
-{
-	*busy = false;
-	if (!evict_find_place(page, NULL, place))
-		return false;
-	if (!mmap_read_trylock(place->mm)) {
-		mmput_async(place->mm);
-		*busy = true;
-		return false;
-	}
-	/* The mapping may have gone before the lock was there. From here on it stays. */
-	if (evict_find_place(page, place->mm, place))
-		return true;
-	evict_unlock_place(place);
-	return false;
 }
 
 /*
@@ -471,7 +477,7 @@ static enum fabric_blocked evict_move_by_rmap(struct fabric_pagemap *pm, struct 
 		struct page *page = pfn_to_page(PHYS_PFN(pm->pgmap.range.start) + first);
 
 		next = first + 1;
-		if (!evict_lock_place(page, &place, &busy)) {
+		if (!evict_lock_place(page, 0, &place, &busy)) {
 			if (busy && w->abandoned && !w->patient)
 				evict_kill(w, page);
 			else

@@ -32,7 +32,7 @@ struct evict_place {
 	unsigned long mapping; /* folio->mapping: of the anon_vma that a VMA of @mm is in */
 };
 
-bool evict_lock_place(struct page *page, struct evict_place *place, bool *busy);
+bool evict_lock_place(struct page *page, unsigned int skip, struct evict_place *place, bool *busy);
 void evict_unlock_place(const struct evict_place *place);
 void evict_split(const struct evict_place *place, struct evict_window *w);
 struct fabric_alloc *evict_owner(struct fabric_pagemap *pm, unsigned long index);

@@ -60,6 +60,8 @@ enum fabric_blocked {
  * @left: after that: its files in sysfs have gone, too
  * @users: held for reading by work that may put pages on the device. A change of state flushes it
  * by taking it for writing. Outside mmap_lock
+ * @copies: held for reading while its engine copies; unregistration waits for that, by taking it
+ * for writing: pages of a device that is lost keep nobody
  * @blocked: enum fabric_blocked
  * @reason: enum drm_fabric_event_reason: who began what leads from online
  * @deadline_ns: of the notice, CLOCK_MONOTONIC; 0 = none; under @state_lock
@@ -72,8 +74,9 @@ enum fabric_blocked {
  * @deadline_work: begins that when the notice is over
  * @unbind_work: unbinds the driver
  * @lost_work: does what follows from @lost
- * @waitq: woken on each change of state and when the device is gone
+ * @waitq: woken on each change of state, when the device is gone and when @n_faults is 0
  * @vms: address spaces, under @vms_lock
+ * @n_faults: drm_fabric_vm_fault() that runs
  */
 struct drm_fabric_device {
 	struct device dev;
@@ -99,6 +102,7 @@ struct drm_fabric_device {
 	unsigned int n_cancels;
 	unsigned int n_evictions;
 	struct rw_semaphore users;
+	struct rw_semaphore copies;
 	int blocked;
 	int reason;
 	u64 deadline_ns;
@@ -114,6 +118,7 @@ struct drm_fabric_device {
 	wait_queue_head_t waitq;
 	struct mutex vms_lock; /* see above */
 	struct list_head vms;
+	atomic_t n_faults;
 	unsigned int n_regions;
 	struct drm_fabric_region *regions[DRM_FABRIC_MAX_REGIONS];
 	struct rcu_head rcu;
@@ -189,7 +194,8 @@ struct drm_fabric_region {
  * @arrival: see copy.c
  * @buried: not the region's any more, and dead pages keep it
  * @wanted: reclaim has asked for it
- * @split_work: splits the large folio at page @split_index, while bit 0 of @split_busy is set
+ * @split_work: splits the large folio at page @split_index, while bit 0 of @split_busy is set; bit
+ * 1: it has not succeeded
  * @link: the shrinker's
  */
 struct fabric_pagemap {

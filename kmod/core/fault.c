@@ -19,7 +19,8 @@
  *
  * A fault that finds the range's count of invalidations changed between its first look and its
  * commit starts again. So does one that has not seen all pages: what was under way at the first
- * look may be anything afterwards, and nothing invalidates when it arrives.
+ * look may be anything afterwards, and nothing invalidates when it arrives. One that finds that
+ * what is preferred has changed asks again.
  */
 #include <linux/cred.h>
 #include <linux/hmm.h>
@@ -45,6 +46,7 @@
  * @end: behind the last
  * @generation: when it began with that
  * @n: how often it has asked
+ * @n_forgets: drm_fabric_vm.n_forgets when it last looked at what is preferred
  * @settled: not all is where it should be
  */
 struct fabric_ask {
@@ -53,6 +55,7 @@ struct fabric_ask {
 	unsigned long end;
 	u64 generation;
 	unsigned int n;
+	u64 n_forgets;
 	bool settled;
 };
 
@@ -66,6 +69,7 @@ struct fabric_fault {
 	bool widen; /* a larger range may be had in the place of this one */
 	unsigned long deadline; /* in jiffies: whoever waits looks after other things, too */
 	u64 seq;
+	u64 n_forgets;
 	unsigned long *pfns; /* the snapshot */
 };
 
@@ -295,10 +299,7 @@ static bool fault_still_valid(struct fabric_fault *f)
 
 		if (!range->runs[i].pages.flags.has_dma_mapping)
 			return false;
-		/*
-		 * A link that went down after the mapping was made. It cannot be up again:
-		 * revocation waits for vm->lock, which this fault holds.
-		 */
+		/* A link that goes down: revocation, which counts as one, is on its way. */
 		if (dpagemap &&
 		    !fabric_reachable(f->vm->fdev, to_fabric_pagemap(dpagemap)->region->fdev))
 			return false;
@@ -332,7 +333,11 @@ static int fault_commit(struct fabric_fault *f)
 	int err = -EAGAIN;
 
 	drm_gpusvm_notifier_lock(&f->vm->svm);
-	if (fault_still_valid(f)) {
+	if (READ_ONCE(f->vm->dead)) {
+		err = -ENODEV;
+	} else if (f->vm->n_forgets != f->n_forgets) {
+		err = -ESTALE;
+	} else if (fault_still_valid(f)) {
 		if (f->write)
 			fault_mark_dirty(f);
 		for (unsigned int i = 0; i < range->n_runs; i++)
@@ -383,6 +388,7 @@ static struct fabric_range *fault_find_range(struct drm_fabric_vm *vm, unsigned 
 		base = drm_gpusvm_range_find_or_insert(&vm->svm, addr, first, end, &ctx);
 		if (IS_ERR(base))
 			return ERR_CAST(base);
+		fabric_range_add(vm, to_fabric_range(base));
 		if (drm_gpusvm_range_start(base) >= first && drm_gpusvm_range_end(base) <= end)
 			return to_fabric_range(base);
 		/* It was made when that was all the same. */
@@ -418,7 +424,7 @@ static bool fault_must_ask(struct fabric_ask *ask, struct fabric_preference *pre
 
 /*
  * Map the range around @addr inside [@first, @end), where @preference holds. FAULT_ASK: not yet.
- * -E2BIG, if @widen: small ranges are in the way.
+ * -E2BIG, if @widen: small ranges are in the way. -ESTALE: it holds no more.
  */
 static int fault_range(struct drm_fabric_vm *vm, unsigned long addr, unsigned long first,
 		       unsigned long end, bool write, bool widen,
@@ -430,6 +436,7 @@ static int fault_range(struct drm_fabric_vm *vm, unsigned long addr, unsigned lo
 		.write = write,
 		.widen = widen,
 		.deadline = jiffies + HZ,
+		.n_forgets = ask->n_forgets,
 	};
 	int err;
 
@@ -481,6 +488,10 @@ static int fault_locked(struct drm_fabric_vm *vm, unsigned long addr, bool write
 	if (READ_ONCE(vm->dead))
 		return -ENODEV;
 	fabric_vm_collect(vm);
+	/* First: what is preferred changes before it is counted. */
+	drm_gpusvm_notifier_lock(&vm->svm);
+	ask->n_forgets = vm->n_forgets;
+	drm_gpusvm_notifier_unlock(&vm->svm);
 	preference = fabric_preference_at(vm->svm.mm, page, &first, &end);
 	err = fault_range(vm, addr, first, end, write, true, preference, ask, &size);
 	if (err == -E2BIG) {
@@ -519,24 +530,40 @@ static void fault_ask(struct drm_fabric_vm *vm, struct fabric_ask *ask)
 	fabric_mover_end(&mover);
 }
 
-int drm_fabric_vm_fault(struct drm_fabric_vm *vm, unsigned long addr, bool write)
+static int fault_run(struct drm_fabric_vm *vm, unsigned long addr, bool write)
 {
-	struct mm_struct *mm = vm->svm.mm;
 	struct fabric_ask ask = {};
+	unsigned int n_stale = 0;
 	int err;
 
-	if (!mmget_not_zero(mm))
-		return -EFAULT;
 	for (;;) {
 		mutex_lock(&vm->lock);
 		err = fault_locked(vm, addr, write, &ask);
 		mutex_unlock(&vm->lock);
-		if (err != FAULT_ASK)
+		if (err == FAULT_ASK)
+			fault_ask(vm, &ask);
+		else if (err != -ESTALE || n_stale++ == FABRIC_ASK_TRIES)
 			break;
-		fault_ask(vm, &ask);
 	}
 	if (ask.preference)
 		fabric_preference_put(ask.preference);
+	return err == -ESTALE ? -EBUSY : err;
+}
+
+int drm_fabric_vm_fault(struct drm_fabric_vm *vm, unsigned long addr, bool write)
+{
+	struct drm_fabric_device *fdev = vm->fdev;
+	struct mm_struct *mm = vm->svm.mm;
+	int err;
+
+	if (!mmget_not_zero(mm))
+		return -EFAULT;
+	atomic_inc(&fdev->n_faults);
+	/* Pairs with fabric_vms_kill(): that sees it counted, or it sees its address space dead. */
+	smp_mb__after_atomic();
+	err = READ_ONCE(vm->dead) ? -ENODEV : fault_run(vm, addr, write);
+	if (atomic_dec_and_test(&fdev->n_faults))
+		wake_up_all(&fdev->waitq);
 	mmput(mm);
 	return err;
 }

@@ -16,21 +16,23 @@
  * for an accessor looks at fabric_link.up and uses the mapping inside one critical section that
  * going down waits for:
  *
- * - a fault holds vm->lock from its first look to its commit, and fabric_vms_revoke() takes that
- *   of every address space of the accessor;
+ * - a fault counts invalidations of its range from its first look to its commit, with notifier_lock
+ *   held at both, and fabric_vms_revoke() counts one for every range of the accessor's address
+ *   spaces: it does not wait for the fault, which looks again;
  * - populate, where the accessor's copy engine writes into the owner, holds the owner's users from
  *   its first look to the end of the copy, and they are flushed;
  * - a measurement is a work item that is waited for.
  *
- * So each of them is over, or begins when @up is false already: down and up in between cannot be
- * missed, and no generation is needed to notice it: a link that is on its way down is not looked
- * at again, nor does an end of it go, before it is there. The evictor and CPU touches use no link.
- * After a refusal nothing goes back by itself: a fault moves memory to a device only where its
- * process prefers that (place.c), so the rest stays in system memory whatever the link does.
+ * So each of them is over or comes to nothing, or begins when @up is false already: down and up in
+ * between cannot be missed, and no generation is needed to notice it: a link that is on its way
+ * down is not looked at again, nor does an end of it go, before it is there. The evictor and CPU
+ * touches use no link. After a refusal nothing goes back by itself: a fault moves memory to a
+ * device only where its process prefers that (place.c), so the rest stays in system memory.
  *
- * A fault takes as long as a program's memory takes, which may be behind a FUSE server: nobody else
- * is to wait for that. So fabric_registry is not held meanwhile: what the link shows changes when
- * it is down, and who comes or goes in between meets a link that is not up.
+ * Accesses that run and populates take a while: fabric_registry is not held meanwhile. What the
+ * link shows changes when it is down, and who comes or goes in between meets a link that is not up.
+ * A fault takes as long as a program's memory takes, which may be behind a FUSE server: nobody
+ * waits for that.
  */
 #include <linux/moduleparam.h>
 #include <linux/pci-p2pdma.h>
@@ -456,7 +458,7 @@ static void fabric_link_begin_down(struct fabric_link *link,
 	list_add_tail(&link->going_link, going);
 }
 
-/* Without fabric_registry: it waits for programs' faults. Both ends wait for it before they go. */
+/* Without fabric_registry: it waits for populates. Both ends wait for it before they go. */
 static void fabric_link_wait_down(struct fabric_link *link)
 {
 	struct drm_fabric_device *accessor = link->accessor, *owner = link->owner;
@@ -526,8 +528,8 @@ static void fabric_link_remove(struct fabric_link *link)
 
 	/*
 	 * One of the two has been evicted, and the link does not come back: nothing is under way
-	 * between them but a measurement, and no mapping is made. So the walk, which waits for
-	 * faults, with the registry held, is for what should not be there.
+	 * between them but a measurement, and no mapping is made. So the walk, with the registry
+	 * held, is for what should not be there.
 	 */
 	if (link->up) {
 		WRITE_ONCE(link->up, false);

@@ -38,11 +38,12 @@ static void fabric_lockdep_device(struct lock_sample *s)
 static void fabric_lockdep_vm(struct lock_sample *s)
 {
 	guard(mutex)(&s->fdev.vms_lock);
-	guard(mutex)(&s->vm.lock);
 	guard(mmap_read_lock)(current->mm);
 	fs_reclaim_acquire(GFP_KERNEL);
 	scoped_guard(rwsem_write, &s->vm.svm.notifier_lock)
 		might_lock(&s->vm.gc_lock);
+	/* Copies are waited for with pages locked, which reclaim may wait for. */
+	might_lock_read(&s->fdev.copies);
 	might_lock(&s->region.ledger.lock);
 	might_lock(&s->preferences.lock);
 	fs_reclaim_release(GFP_KERNEL);
@@ -67,7 +68,8 @@ int fabric_lockdep_init(void)
 	if (err)
 		goto free;
 
-	scoped_guard(mutex, &fabric_registry) {
+	scoped_guard(mutex, &s->vm.lock) {
+		guard(mutex)(&fabric_registry);
 		guard(rwsem_write)(&s->fdev.users);
 		fabric_lockdep_device(s);
 		fabric_lockdep_vm(s);

@@ -47,8 +47,8 @@ static vm_fault_t fabric_migrate_to_ram(struct vm_fault *vmf)
 
 	if (fabric_page_is_dead(pm, index))
 		return VM_FAULT_HWPOISON;
-	if (!vmf->pte && fabric_split_first(vmf))
-		return 0;
+	if (!vmf->pte && fabric_split_first(vmf, &ret))
+		return ret;
 	/*
 	 * The fault holds a reference on the page: its allocation stays.
 	 *

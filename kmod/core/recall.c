@@ -35,7 +35,7 @@ static bool recall_place(struct fabric_pagemap *pm, struct evict_window *w, unsi
 	struct evict_place place;
 	bool busy;
 
-	if (!evict_lock_place(page, &place, &busy))
+	if (!evict_lock_place(page, 0, &place, &busy))
 		return false;
 	vma = find_vma_intersection(place.mm, place.address, place.address + PMD_SIZE);
 	if (vma) {

@@ -9,9 +9,17 @@
  *
  * So such a folio is split first, where it is mapped, for everybody. That cannot be done under the
  * fault, which holds the folio: a worker does it, and the fault comes again and finds small pages.
+ *
+ * The worker needs the mmap_lock of some process that maps the folio, and does not get it while the
+ * fault's caller keeps it and somebody waits to have it for writing. So a fault that may lets go of
+ * it. One that may not (hmm_range_fault(), some of get_user_pages()) comes again only while that
+ * can help, and then fails: a program's own touch is never one of these. The core's own walks
+ * see that by fabric_split_n_refused(), and come again after they have let go.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
+#include <linux/mmap_lock.h>
+#include <linux/sched/signal.h>
 
 #include "evict.h"
 #include "split.h"
@@ -19,17 +27,33 @@
 /* So often it is tried: who faults meanwhile holds the folio every now and then. */
 #define SPLIT_TRIES 100
 
-static bool split_try(struct page *page, struct evict_window *w)
+/* Bits of fabric_pagemap.split_busy. */
+#define SPLIT_BUSY 0
+#define SPLIT_FAILED 1
+
+static atomic_t split_n_refused;
+
+/* How often a fault has failed that would have had to come again. */
+unsigned int fabric_split_n_refused(void)
+{
+	return atomic_read(&split_n_refused);
+}
+
+/* *@skip: processes that are not the right ones: it may be mapped there no more, or in parts. */
+static bool split_try(struct page *page, unsigned int *skip, struct evict_window *w)
 {
 	struct evict_place place;
 	bool busy;
 
 	if (!folio_test_large(page_folio(page)))
 		return true;
-	if (!evict_lock_place(page, &place, &busy))
+	if (!evict_lock_place(page, *skip, &place, &busy)) {
+		*skip = 0;
 		return false;
+	}
 	evict_split(&place, w);
 	evict_unlock_place(&place);
+	++*skip;
 	return !folio_test_large(page_folio(page));
 }
 
@@ -39,11 +63,18 @@ static void fabric_split_work(struct work_struct *work)
 	struct fabric_pagemap *pm = container_of(work, struct fabric_pagemap, split_work);
 	struct page *page = pfn_to_page(PHYS_PFN(pm->pgmap.range.start) + pm->split_index);
 	struct evict_window *w = kvmalloc_obj(*w);
+	unsigned int skip = 0;
+	bool done = false;
 
-	for (int i = 0; w && i < SPLIT_TRIES && !split_try(page, w); i++)
-		usleep_range(50, 200);
+	for (int i = 0; w && i < SPLIT_TRIES && !done; i++) {
+		done = split_try(page, &skip, w);
+		if (!done)
+			usleep_range(50, 200);
+	}
 	kvfree(w);
-	clear_bit_unlock(0, &pm->split_busy);
+	if (!done)
+		set_bit(SPLIT_FAILED, &pm->split_busy);
+	clear_bit_unlock(SPLIT_BUSY, &pm->split_busy);
 	drm_pagemap_put(&pm->dpagemap);
 }
 
@@ -52,24 +83,49 @@ void fabric_split_init(struct fabric_pagemap *pm)
 	INIT_WORK(&pm->split_work, fabric_split_work);
 }
 
+/* The fault is to come again. @failed: that has not helped up to now. */
+static vm_fault_t split_come_again(struct vm_fault *vmf, bool failed)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+
+	/* A program's own touch, which lets go by itself. */
+	if (vmf->flags & FAULT_FLAG_VMA_LOCK)
+		return 0;
+	if (vmf->flags & FAULT_FLAG_ALLOW_RETRY) {
+		if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
+			mmap_read_unlock(mm);
+		return VM_FAULT_RETRY;
+	}
+	if (!failed && !mmap_lock_is_contended(mm) && !fatal_signal_pending(current))
+		return 0;
+	atomic_inc(&split_n_refused);
+	return VM_FAULT_OOM;
+}
+
 /**
  * fabric_split_first() - must a page be split before it can come home?
  * @vmf: a fault on a device page, whose folio is locked
+ * @ret: (out) then: what the fault says; with VM_FAULT_RETRY mmap_lock has been let go
  *
- * Return: true: the fault is to come again; it is being split.
+ * Return: true: it is being split.
  */
-bool fabric_split_first(struct vm_fault *vmf)
+bool fabric_split_first(struct vm_fault *vmf, vm_fault_t *ret)
 {
 	struct folio *folio = page_folio(vmf->page);
 	struct fabric_pagemap *pm = container_of(folio->pgmap, struct fabric_pagemap, pgmap);
+	unsigned long index = fabric_page_index(pm, folio_page(folio, 0));
+	bool failed = false;
 
 	/* With one mapping there is nobody else to whom one could be added. */
 	if (!folio_test_large(folio) || folio_mapcount(folio) < 2)
 		return false;
-	if (!test_and_set_bit_lock(0, &pm->split_busy)) {
-		pm->split_index = fabric_page_index(pm, folio_page(folio, 0));
+	if (!test_and_set_bit_lock(SPLIT_BUSY, &pm->split_busy)) {
+		failed = test_and_clear_bit(SPLIT_FAILED, &pm->split_busy) &&
+			 pm->split_index == index;
+		pm->split_index = index;
 		drm_pagemap_get(&pm->dpagemap);
 		queue_work(fabric_evict_wq, &pm->split_work);
 	}
+	*ret = split_come_again(vmf, failed);
 	return true;
 }

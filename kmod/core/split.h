@@ -5,12 +5,13 @@
 #ifndef FABRIC_SPLIT_H
 #define FABRIC_SPLIT_H
 
-#include <linux/types.h>
+#include <linux/mm_types.h>
 
 struct fabric_pagemap;
 struct vm_fault;
 
 void fabric_split_init(struct fabric_pagemap *pm);
-bool fabric_split_first(struct vm_fault *vmf);
+bool fabric_split_first(struct vm_fault *vmf, vm_fault_t *ret);
+unsigned int fabric_split_n_refused(void);
 
 #endif /* FABRIC_SPLIT_H */

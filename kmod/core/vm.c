@@ -9,7 +9,10 @@
  * A range counts its invalidations under notifier_lock, for a fault to see.
  *
  * Locks: vm->lock for the set of ranges; notifier_lock (write) to change a range's runs, (read)
- * to bind them.
+ * to bind them. A fault holds vm->lock for as long as the program's memory takes, which may be
+ * behind a FUSE server. So what concerns others (a link that goes down, a device that leaves, what
+ * is preferred) goes through vm->ranges under notifier_lock, takes away what is mapped, and counts;
+ * a fault under way sees that when it is about to bind.
  */
 #include <linux/cred.h>
 #include <linux/mm.h>
@@ -32,6 +35,7 @@ static struct drm_gpusvm_range *fabric_range_alloc(struct drm_gpusvm *svm)
 	if (!range)
 		return NULL;
 	INIT_LIST_HEAD(&range->gc_link);
+	RB_CLEAR_NODE(&range->node.rb);
 	return &range->base;
 }
 
@@ -88,10 +92,26 @@ void fabric_range_set_runs(struct drm_fabric_vm *vm, struct fabric_range *range,
 	fabric_runs_free(vm, old_runs, n_old);
 }
 
+/* Before anything is looked at for a range: from here on others find it. */
+void fabric_range_add(struct drm_fabric_vm *vm, struct fabric_range *range)
+{
+	lockdep_assert_held(&vm->lock);
+	if (!RB_EMPTY_NODE(&range->node.rb))
+		return;
+	range->node.start = drm_gpusvm_range_start(&range->base);
+	range->node.last = drm_gpusvm_range_end(&range->base) - 1;
+	guard(rwsem_write)(&vm->svm.notifier_lock);
+	interval_tree_insert(&range->node, &vm->ranges);
+}
+
 void fabric_range_remove(struct drm_fabric_vm *vm, struct fabric_range *range)
 {
 	lockdep_assert_held(&vm->lock);
 	fabric_range_set_runs(vm, range, NULL, 0);
+	if (!RB_EMPTY_NODE(&range->node.rb)) {
+		guard(rwsem_write)(&vm->svm.notifier_lock);
+		interval_tree_remove(&range->node, &vm->ranges);
+	}
 	drm_gpusvm_range_get(&range->base);
 	drm_gpusvm_range_remove(&vm->svm, &range->base);
 	/* Last: until it was out of the tree, an invalidation could put it on the list again. */
@@ -132,6 +152,14 @@ static bool fabric_vm_is_robbed(const struct drm_fabric_vm *vm)
 	return false;
 }
 
+/* The next fault removes it. */
+static void fabric_range_discard(struct drm_fabric_vm *vm, struct fabric_range *range)
+{
+	guard(spinlock)(&vm->gc_lock);
+	if (list_empty(&range->gc_link))
+		list_add_tail(&range->gc_link, &vm->gc_list);
+}
+
 /* The process's page tables change. notifier_lock is held for writing, perhaps in reclaim. */
 static void fabric_vm_invalidate(struct drm_gpusvm *svm, struct drm_gpusvm_notifier *notifier,
 				 const struct mmu_notifier_range *mmu_range)
@@ -153,9 +181,7 @@ static void fabric_vm_invalidate(struct drm_gpusvm *svm, struct drm_gpusvm_notif
 		compat_gpusvm_range_set_unmapped(base, mmu_range);
 		for (unsigned int i = 0; i < range->n_runs; i++)
 			range->runs[i].pages.flags.unmapped = true;
-		guard(spinlock)(&vm->gc_lock);
-		if (list_empty(&range->gc_link))
-			list_add_tail(&range->gc_link, &vm->gc_list);
+		fabric_range_discard(vm, range);
 	}
 }
 
@@ -165,7 +191,7 @@ static const struct drm_gpusvm_ops fabric_gpusvm_ops = {
 	.invalidate = fabric_vm_invalidate,
 };
 
-/* Forget ranges whose addresses have been unmapped. */
+/* Forget ranges whose addresses have been unmapped, or for which something else is preferred. */
 void fabric_vm_collect(struct drm_fabric_vm *vm)
 {
 	struct fabric_range *range;
@@ -205,6 +231,7 @@ int drm_fabric_vm_init(struct drm_fabric_vm *vm, struct drm_fabric_device *fdev,
 	fabric_vm_init_locks(vm);
 	drm_gpusvm_driver_set_lock(&vm->svm, &vm->lock);
 	INIT_LIST_HEAD(&vm->gc_list);
+	vm->ranges = RB_ROOT_CACHED;
 	vm->ops = ops;
 	vm->cred = get_current_cred();
 	vm->local = NULL;
@@ -257,16 +284,42 @@ void fabric_vm_remove_in(struct drm_fabric_vm *vm, unsigned long start, unsigned
 	fabric_vm_call_in(vm, start, end, remove_range, NULL);
 }
 
+/*
+ * Call @fn for each range with a part in [start, end), with notifier_lock (write) held and without
+ * vm->lock: what comes meanwhile may be missed.
+ */
+static void fabric_vm_look_in(struct drm_fabric_vm *vm, unsigned long start, unsigned long end,
+			      fabric_range_fn fn, const void *arg)
+{
+	while (start < end) {
+		scoped_guard(rwsem_write, &vm->svm.notifier_lock) {
+			struct interval_tree_node *node;
+
+			node = interval_tree_iter_first(&vm->ranges, start, end - 1);
+			if (!node)
+				return;
+			start = node->last + 1;
+			fn(vm, container_of(node, struct fabric_range, node), arg);
+		}
+		cond_resched();
+	}
+}
+
 static void unmap_range(struct drm_fabric_vm *vm, struct fabric_range *range, const void *arg)
 {
-	down_write(&vm->svm.notifier_lock);
 	fabric_range_unmap(vm, range);
-	up_write(&vm->svm.notifier_lock);
+}
+
+static void forget_range(struct drm_fabric_vm *vm, struct fabric_range *range, const void *arg)
+{
+	fabric_range_unmap(vm, range);
+	fabric_range_discard(vm, range);
 }
 
 static void revoke_range(struct drm_fabric_vm *vm, struct fabric_range *range, const void *arg)
 {
-	down_write(&vm->svm.notifier_lock);
+	/* A fault under way may have seen the link up, and nothing mapped through it yet. */
+	range->seq++;
 	for (unsigned int i = 0; i < range->n_runs; i++) {
 		struct drm_pagemap *dpagemap = range->runs[i].pages.dpagemap;
 
@@ -275,7 +328,6 @@ static void revoke_range(struct drm_fabric_vm *vm, struct fabric_range *range, c
 		fabric_range_unmap(vm, range);
 		break;
 	}
-	up_write(&vm->svm.notifier_lock);
 }
 
 void drm_fabric_vm_fini(struct drm_fabric_vm *vm)
@@ -296,36 +348,42 @@ void drm_fabric_vm_fini(struct drm_fabric_vm *vm)
 }
 EXPORT_SYMBOL_GPL(drm_fabric_vm_fini);
 
-/* The device leaves: it accesses nothing any more. */
+/*
+ * The device leaves: it accesses nothing any more. Waits for faults under way in its own address
+ * spaces, and holds nothing meanwhile that others want.
+ */
 void fabric_vms_kill(struct drm_fabric_device *fdev)
 {
 	struct drm_fabric_vm *vm;
 
-	guard(mutex)(&fdev->vms_lock);
-	/* First: a fault under way holds vm->lock, and ends at the next look. */
-	list_for_each_entry(vm, &fdev->vms, link)
-		WRITE_ONCE(vm->dead, true);
-	list_for_each_entry(vm, &fdev->vms, link) {
-		guard(mutex)(&vm->lock);
-		fabric_vm_for_each(vm, unmap_range, NULL);
-	}
+	scoped_guard(mutex, &fdev->vms_lock)
+		list_for_each_entry(vm, &fdev->vms, link) {
+			scoped_guard(rwsem_write, &vm->svm.notifier_lock)
+				WRITE_ONCE(vm->dead, true);
+			fabric_vm_look_in(vm, 0, TASK_SIZE, unmap_range, NULL);
+		}
+	/* Pairs with drm_fabric_vm_fault(): that is counted, or sees its address space dead. */
+	smp_mb();
+	/* Idle: as long as it takes, and no hung-task warning about it. */
+	wait_event_idle(fdev->waitq, !atomic_read(&fdev->n_faults));
 }
 
-/* @accessor must not use @region any more: its link is down already, so no new mapping is made. */
+/*
+ * @accessor must not use @region any more: its link is down already, so no new mapping is made, and
+ * no fault that has begun before binds what it has.
+ */
 void fabric_vms_revoke(struct drm_fabric_device *accessor, struct drm_fabric_region *region)
 {
 	struct drm_fabric_vm *vm;
 
 	guard(mutex)(&accessor->vms_lock);
-	list_for_each_entry(vm, &accessor->vms, link) {
-		guard(mutex)(&vm->lock);
-		fabric_vm_for_each(vm, revoke_range, region);
-	}
+	list_for_each_entry(vm, &accessor->vms, link)
+		fabric_vm_look_in(vm, 0, TASK_SIZE, revoke_range, region);
 }
 
 /*
- * What is preferred for [@start, @end) of @mm has changed: devices that use it ask again. Waits for
- * faults under way in address spaces of @mm.
+ * What is preferred for [@start, @end) of @mm has changed: devices that use it ask again, also in
+ * faults under way.
  */
 void fabric_vms_forget(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
@@ -337,8 +395,9 @@ void fabric_vms_forget(struct mm_struct *mm, unsigned long start, unsigned long 
 		list_for_each_entry(vm, &fdev->vms, link) {
 			if (vm->svm.mm != mm)
 				continue;
-			guard(mutex)(&vm->lock);
-			fabric_vm_call_in(vm, start, end, remove_range, NULL);
+			scoped_guard(rwsem_write, &vm->svm.notifier_lock)
+				vm->n_forgets++;
+			fabric_vm_look_in(vm, start, end, forget_range, NULL);
 		}
 	}
 }

@@ -6,6 +6,7 @@
 #define FABRIC_VM_H
 
 #include <drm/drm_fabric.h>
+#include <linux/interval_tree.h>
 #include <linux/list.h>
 
 /* One run: system memory and pages of at most one region. */
@@ -23,7 +24,8 @@ struct fabric_run {
  * @mapped: the device has page-table entries; under notifier_lock
  * @writable: of these: they allow writing
  * @settled_at: fabric_generation() when it became clear that it stays where it is; 0: not yet
- * @gc_link: in vm->gc_list once unmapped
+ * @node: in vm->ranges
+ * @gc_link: in vm->gc_list once unmapped, or to be made anew
  */
 struct fabric_range {
 	struct drm_gpusvm_range base;
@@ -33,6 +35,7 @@ struct fabric_range {
 	bool mapped;
 	bool writable;
 	u64 settled_at;
+	struct interval_tree_node node;
 	struct list_head gc_link;
 };
 
@@ -54,6 +57,7 @@ struct fabric_mover {
 };
 
 /* vm.c */
+void fabric_range_add(struct drm_fabric_vm *vm, struct fabric_range *range);
 void fabric_range_set_runs(struct drm_fabric_vm *vm, struct fabric_range *range,
 			   struct fabric_run *runs, unsigned int n_runs);
 void fabric_range_remove(struct drm_fabric_vm *vm, struct fabric_range *range);

@@ -17,6 +17,7 @@
 #include <linux/userfaultfd_k.h>
 
 #include "fabric.h"
+#include "split.h"
 #include "walk.h"
 
 /* A process that does not stand still must not hold whoever waits for the device's users. */
@@ -61,6 +62,37 @@ void fabric_walk_fini(struct fabric_walk *walk)
 }
 
 /*
+ * Who works within a limit holds the users of a device, and must not wait behind a process that
+ * keeps its mmap_lock. Return: 0; -EBUSY; -EINTR.
+ */
+static int fabric_mmap_lock(struct mm_struct *mm, const struct fabric_limit *limit)
+{
+	if (!limit)
+		return mmap_read_lock_killable(mm);
+	while (!mmap_read_trylock(mm)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (fabric_limit_reached(limit))
+			return -EBUSY;
+		usleep_range(50, 200);
+	}
+	return 0;
+}
+
+/*
+ * Pages of devices are in anonymous memory, and what is fetched was that. If it is a file now,
+ * which may be one that a FUSE server does not give, it is not to be waited for.
+ */
+static bool fabric_is_all_anonymous(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma = find_vma_intersection(mm, start, end);
+
+	while (vma && vma_is_anonymous(vma) && vma->vm_end < end)
+		vma = find_vma_intersection(mm, vma->vm_end, end);
+	return !vma || vma_is_anonymous(vma);
+}
+
+/*
  * hmm_range_fault() until it succeeds or the time is up; once at least. Without mmap_lock, and with
  * a reference on the mm that keeps its users.
  */
@@ -71,14 +103,26 @@ static int fabric_hmm_range(struct hmm_range *range, struct mm_struct *mm,
 	int err;
 
 	do {
+		unsigned int n_refused = fabric_split_n_refused();
+
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		range->notifier_seq = mmu_interval_read_begin(range->notifier);
-		err = mmap_read_lock_killable(mm);
+		err = fabric_mmap_lock(mm, limit);
 		if (err)
 			return err;
+		if ((range->default_flags & HMM_PFN_REQ_FAULT) &&
+		    !fabric_is_all_anonymous(mm, range->start, range->end)) {
+			mmap_read_unlock(mm);
+			return -EBUSY;
+		}
 		err = hmm_range_fault(range);
 		mmap_read_unlock(mm);
+		/* -EFAULT up to 7.2. Perhaps another's, and then it is looked once too often. */
+		if ((err == -ENOMEM || err == -EFAULT) && n_refused != fabric_split_n_refused()) {
+			err = -EBUSY;
+			usleep_range(200, 400);
+		}
 	} while (err == -EBUSY && time_before(jiffies, timeout) && !fabric_limit_reached(limit));
 	return err;
 }
@@ -389,7 +433,7 @@ static int explain_all(struct fabric_walk *walk, struct drm_fabric_region *regio
 		err = fabric_walk_snapshot(walk, start, end);
 	}
 	if (!err)
-		err = mmap_read_lock_killable(walk->mm);
+		err = fabric_mmap_lock(walk->mm, walk->limit);
 	if (err)
 		return err;
 	for (unsigned long i = 0; i < n; i++) {

@@ -178,6 +178,10 @@ static struct dma_fence *softgpu_copy_start(struct softgpu_device *sg,
 
 	static_assert(offsetof(struct softgpu_copy_job, fence) == 0);
 
+	/* Since remove() has stopped it there is nothing to copy with. */
+	if (WARN_ON_ONCE(READ_ONCE(sg->gone)))
+		return ERR_PTR(-ENODEV);
+
 	job = kmalloc_obj(*job, GFP_NOWAIT);
 	if (!job) {
 		err = softgpu_copy_run(sg, local, list, n);

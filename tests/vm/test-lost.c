@@ -560,6 +560,42 @@ START_TEST(lost_in_the_middle)
 }
 END_TEST
 
+/* proves: unbound while others still touch what was on it: no copy begins any more when that has returned (the driver says
+ * so in the kernel log), each page has its data or is dead */
+START_TEST(unbound_in_the_middle)
+{
+	size_t loops = test_loops(5, 100);
+
+	for (size_t i = 0; i < loops; i++) {
+		struct gpu *lost = open_on(LOST), *peer = open_on(PEER);
+		pid_t workers[4];
+
+		for (size_t k = 0; k < 4; k++) {
+			char *a, *copy;
+
+			workers[k] = fork_child();
+			if (workers[k])
+				continue;
+			a = map_memory(SMALL, _i);
+			pattern_fill(a, SMALL, test_seed() + k);
+			copy = copy_of(a, SMALL);
+			work_on(POPULATE_AND_TOUCH, lost, peer, a, copy, copy);
+			(void)none_wrong(a, SMALL, copy);
+			_exit(0);
+		}
+		sleep_ms(100);
+		vanish(LOST, i % 2 ? VANISH_SILENTLY : VANISH_NOTICED);
+		unbind_fast(LOST);
+		for (size_t k = 0; k < 4; k++)
+			wait_child(workers[k]);
+		gpu_close(lost);
+		gpu_close(peer);
+		wait_class_dead_bytes(0);
+		write_file("/sys/bus/softgpu/drivers/softgpu/bind", LOST);
+	}
+}
+END_TEST
+
 /* proves: a copy engine that hangs is found out after its time; what waits for it goes on, and the device is lost */
 START_TEST(dead_engine)
 {
@@ -748,6 +784,7 @@ int main(void)
 	tcase_set_timeout(tcase, 300);
 	tcase_add_checked_fixture(tcase, make, take_away);
 	tcase_add_loop_test(tcase, lost_in_the_middle, 0, 4 * N_WORKS);
+	tcase_add_loop_test(tcase, unbound_in_the_middle, 0, 2);
 	suite_add_tcase(suite, tcase);
 	if (!shell("ls -d /sys/bus/pci/drivers/softgpu/0000:* >/dev/null 2>&1")) {
 		tcase = tcase_create("PCI");

@@ -3,9 +3,14 @@
 #define _GNU_SOURCE
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -243,6 +248,102 @@ START_TEST(fork_keeps_the_childs_copy)
 }
 END_TEST
 
+static void *map_and_unmap(void *arg)
+{
+	const bool *stop = arg;
+
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+		void *a = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (a == MAP_FAILED || munmap(a, MIB))
+			abort();
+		usleep(20);
+	}
+	return NULL;
+}
+
+/* Shares large pages with its parent until that closes its end. */
+static pid_t sharer(const char *a, bool busy, int *ret_end)
+{
+	static bool stop;
+	pthread_t thread;
+	int pipes[2];
+	pid_t pid;
+	char c;
+
+	ck_assert(!pipe(pipes));
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(pipes[1]);
+		if (busy)
+			ck_assert(!pthread_create(&thread, NULL, map_and_unmap, &stop));
+		(void)!read(pipes[0], &c, 1);
+		__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+		_exit(pattern_differs(a, SIZE, test_seed()) ? 1 : 0);
+	}
+	close(pipes[0]);
+	*ret_end = pipes[1];
+	return pid;
+}
+
+/*
+ * proves: large pages that a process shares with its child come home, by TO_SYSTEM, for the device's write and for who
+ * reads the process, however busy it and the child are with their mappings
+ */
+START_TEST(shared_and_busy_with_mappings)
+{
+	struct gpu *gpu = gpu_open(0);
+	bool stop = false;
+	pthread_t threads[2];
+
+	gpu_open_devmem(gpu);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert(!pthread_create(&threads[i], NULL, map_and_unmap, &stop));
+	for (size_t i = 0; i < test_loops(4, 100); i++) {
+		char *a = map_memory(SIZE, true), *copy = map_memory(SIZE, false);
+		struct drm_fabric_devmem_to_system args = { .start = (uintptr_t)a, .length_bytes = SIZE };
+		uint64_t end = now_ms() + 30000;
+		struct drm_softgpu_exec exec;
+		int child_end, fd, r = -EBUSY;
+		pid_t pid;
+
+		pattern_fill(a, SIZE, test_seed());
+		memset(copy, 0, SIZE);
+		gpu_populate(gpu, a, SIZE);
+		pid = sharer(a, _i % 2, &child_end);
+		/* Busy it may be, but not for ever. */
+		while (r == -EBUSY && now_ms() < end) {
+			switch (_i / 2) {
+			case 0:
+				r = ioctl(gpu->devmem_fd, DRM_FABRIC_DEVMEM_TO_SYSTEM, &args) ? -errno : 0;
+				break;
+			case 1:
+				r = gpu_try_exec(gpu, DRM_SOFTGPU_OP_FILL, a, NULL, SIZE, 9, &exec);
+				break;
+			default:
+				fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+				r = pread(fd, copy, SIZE, (off_t)(uintptr_t)a) == (ssize_t)SIZE ? 0 : -EBUSY;
+				close(fd);
+			}
+		}
+		ck_assert_msg(!r, "%s", strerror(-r));
+		if (_i / 2 == 1)
+			ck_assert_uint_eq(words_differ(a, SIZE, 9), 0);
+		else
+			ck_assert_uint_eq(pattern_differs(_i / 2 ? copy : a, SIZE, test_seed()), 0);
+		close(child_end);
+		wait_child(pid);
+		ck_assert(!munmap(a, SIZE) && !munmap(copy, SIZE));
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert(!pthread_join(threads[i], NULL));
+	gpu_close(gpu);
+}
+END_TEST
+
 /*
  * proves: a page that is freed is free on the device at once, though its neighbours stay; a large page when its last
  * part goes, as in system memory
@@ -339,6 +440,10 @@ int main(void)
 	tcase_add_test(tcase, full_region);
 	tcase_add_loop_test(tcase, failing_copies_are_retried, 0, 2);
 	tcase_add_loop_test(tcase, a_planted_corruption_is_seen, 0, 2);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("busy");
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, shared_and_busy_with_mappings, 0, 6);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
 }

@@ -455,8 +455,9 @@ static void ask_and_come_and_go(void *arg)
 {
 	struct drm_fabric_devmem_reach reach = {};
 	struct drm_fabric_query query = {};
-	struct gpu *a = gpu_open_bare("softgpu0"), *b = gpu_open_bare("softgpu1");
+	struct gpu *a = made_open(0), *b = made_open(1);
 	int fd = open("/dev/drm_fabric", O_RDWR | O_CLOEXEC);
+	char *memory = map_memory(MADE_READ, true);
 
 	(void)arg;
 	ck_assert(!ioctl(fd, DRM_FABRIC_IOCTL_QUERY, &query));
@@ -464,55 +465,164 @@ static void ask_and_come_and_go(void *arg)
 	gpu_open_devmem(b);
 	reach.owner_fd = b->devmem_fd;
 	ck_assert(!ioctl(a->devmem_fd, DRM_FABRIC_DEVMEM_REACH, &reach));
-	/* It is not down before it is revoked. */
-	ck_assert_uint_eq(reach.reachable, 1);
+	ck_assert_uint_eq(reach.reachable, 0);
+	gpu_populate(b, memory, MADE_READ);
+	gpu_exec(a, DRM_SOFTGPU_OP_FILL, memory, NULL, MADE_READ, 7);
+	ck_assert_uint_eq(words_differ(memory, MADE_READ, 7), 0);
 	gpu_close(a);
 	gpu_close(b);
 	made_device(3);
 	gpu_bus("del_device", "2");
 }
 
-/* proves: who cuts a link waits for faults under way; nobody else waits for him, but who takes away an end of it */
-START_TEST(cut_behind_a_slow_fault)
+/* Does it end by itself, well? */
+static bool ends_soon(pid_t pid)
 {
-	pid_t reader, cutter, leaver, others, done = 0;
-	uint64_t end;
-	struct slow slow;
+	uint64_t end = now_ms() + 20000;
+	pid_t done = 0;
 	int status = 0;
+
+	while (!done && now_ms() < end) {
+		done = waitpid(pid, &status, WNOHANG);
+		sleep_ms(10);
+	}
+	return done == pid && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/* Three GPUs, a link, and a program that GPU 0 works for: it waits for the file. */
+static pid_t slow_set(struct slow *slow, void (*reader)(void *arg))
+{
+	pid_t pid;
 	char c;
 
 	made_begin_anew();
 	for (size_t i = 0; i < 3; i++)
 		made_device(i);
 	made_link_one_way(0, 1);
-	slow_mount(&slow);
-	reader = in_a_child(read_slow_file, &slow);
-	ck_assert_int_eq(read(slow.asked, &c, 1), 1);
-	cutter = in_a_child(cut_the_link, NULL);
-	sleep_ms(300);
-	others = in_a_child(ask_and_come_and_go, NULL);
-	end = now_ms() + 20000;
-	while (!done && now_ms() < end) {
-		done = waitpid(others, &status, WNOHANG);
-		sleep_ms(10);
-	}
-	leaver = in_a_child(take_an_end_away, NULL);
-	sleep_ms(300);
-	/* Both wait. */
-	ck_assert_int_eq(waitpid(cutter, NULL, WNOHANG), 0);
-	ck_assert_int_eq(waitpid(leaver, NULL, WNOHANG), 0);
+	slow_mount(slow);
+	pid = in_a_child(reader, slow);
+	ck_assert_int_eq(read(slow->asked, &c, 1), 1);
+	return pid;
+}
+
+/* proves: a link is cut, and an end of it taken away, behind a fault that takes as long as a FUSE server likes: nobody
+ * waits for that, and the fault ends well */
+START_TEST(cut_behind_a_slow_fault)
+{
+	bool cut, others, left;
+	struct slow slow;
+	pid_t reader;
+
+	reader = slow_set(&slow, read_slow_file);
+	cut = ends_soon(in_a_child(cut_the_link, NULL));
+	others = ends_soon(in_a_child(ask_and_come_and_go, NULL));
+	left = ends_soon(in_a_child(take_an_end_away, NULL));
+	ck_assert_int_eq(waitpid(reader, NULL, WNOHANG), 0);
 	ck_assert_int_eq(write(slow.go, "", 1), 1);
 	wait_child(reader);
-	wait_child(cutter);
-	wait_child(leaver);
 	slow_unmount(&slow);
-	if (!done)
-		wait_child(others);
-	ck_assert_msg(done, "others waited along");
-	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+	ck_assert_msg(cut, "who cut the link waited along");
+	ck_assert_msg(others, "others waited along");
+	ck_assert_msg(left, "who took the peer away waited along");
 	ck_assert(!gpu_is_present("softgpu1"));
 	ck_assert(!gpu_is_present("softgpu2"));
 	ck_assert(gpu_is_present("softgpu3"));
+}
+END_TEST
+
+/* GPU 1 goes, and its holder hears of it. */
+static void lose_a_peer(void *arg)
+{
+	struct gpu *gpu = made_open(1);
+	struct drm_fabric_event event;
+
+	(void)arg;
+	gpu_open_devmem(gpu);
+	write_file("/sys/kernel/debug/dri/softgpu1/vanish", "1");
+	do {
+		ck_assert_int_eq(read(gpu->devmem_fd, &event, sizeof(event)), sizeof(event));
+	} while (event.type != DRM_FABRIC_EVENT_LOST);
+	gpu_bus("del_device", "1");
+	gpu_close(gpu);
+}
+
+/* proves: a peer that is lost says so, and goes, behind a fault of a device that is linked to it */
+START_TEST(loss_behind_a_slow_fault)
+{
+	struct slow slow;
+	pid_t reader = slow_set(&slow, read_slow_file);
+	bool lost = ends_soon(in_a_child(lose_a_peer, NULL));
+
+	ck_assert_int_eq(write(slow.go, "", 1), 1);
+	wait_child(reader);
+	slow_unmount(&slow);
+	ck_assert_msg(lost, "who lost the peer waited along");
+	ck_assert(!gpu_is_present("softgpu1"));
+}
+END_TEST
+
+struct preferer {
+	char *memory;
+	int done;
+};
+
+static void *prefer_system_memory(void *arg)
+{
+	struct preferer *p = arg;
+	struct drm_fabric_prefer args = {
+		.start = (uintptr_t)p->memory,
+		.length_bytes = MADE_READ,
+		.n_locations = 1,
+		.locations = { { .type = DRM_FABRIC_LOCATION_SYSTEM, .fd = -1 } },
+	};
+	int fd = open("/dev/drm_fabric", O_RDWR | O_CLOEXEC);
+
+	/* The other thread's fault has begun when the file is asked for. */
+	sleep_ms(500);
+	ck_assert_msg(!ioctl(fd, DRM_FABRIC_IOCTL_PREFER, &args), "PREFER: %s", strerror(errno));
+	__atomic_store_n(&p->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* The same, while another thread of the program says what it prefers. */
+static void read_slow_file_and_prefer(void *arg)
+{
+	struct preferer p = { .memory = map_memory(MADE_READ, true) };
+	struct gpu *gpu = made_open(1);
+	pthread_t thread;
+
+	gpu_exec(gpu, DRM_SOFTGPU_OP_FILL, p.memory, NULL, MADE_READ, 7);
+	ck_assert(!pthread_create(&thread, NULL, prefer_system_memory, &p));
+	read_slow_file(arg);
+	ck_assert(!pthread_join(thread, NULL));
+	ck_assert_int_eq(p.done, 1);
+	gpu_exec(gpu, DRM_SOFTGPU_OP_FILL, p.memory, NULL, MADE_READ, 9);
+	ck_assert_uint_eq(words_differ(p.memory, MADE_READ, 9), 0);
+	gpu_close(gpu);
+}
+
+static void begin_and_drain(void *arg)
+{
+	(void)arg;
+	gpu_close(made_open(0));
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_DRAIN, "softgpu0", 0), 0);
+	ck_assert_int_eq(gpu_admin(DRM_FABRIC_ADMIN_CANCEL, "softgpu0", 0), 0);
+	gpu_close(made_open(0));
+}
+
+/* proves: who says what it prefers beside a fault of its own that takes long keeps nobody from the device */
+START_TEST(prefer_beside_a_slow_fault)
+{
+	struct slow slow;
+	pid_t reader = slow_set(&slow, read_slow_file_and_prefer);
+	bool others;
+
+	sleep_ms(1500);
+	others = ends_soon(in_a_child(begin_and_drain, NULL));
+	ck_assert_int_eq(write(slow.go, "", 1), 1);
+	wait_child(reader);
+	slow_unmount(&slow);
+	ck_assert_msg(others, "others waited along");
 }
 END_TEST
 
@@ -583,5 +693,7 @@ int main(void)
 	tcase_add_loop_test(tcase, cut_under_load, 0, 2);
 	tcase = made_tcase(suite, "slow", 60);
 	tcase_add_test(tcase, cut_behind_a_slow_fault);
+	tcase_add_test(tcase, loss_behind_a_slow_fault);
+	tcase_add_test(tcase, prefer_beside_a_slow_fault);
 	return test_run(suite);
 }

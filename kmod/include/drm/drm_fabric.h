@@ -13,25 +13,27 @@
  *
  * From the outside in. Nothing may be taken against this order.
  *
+ *	drm_fabric_vm.lock (mutex: ranges of one address space; held for as long as a program's
+ *	memory takes, so nobody waits for it who holds another lock)
  *	drm_fabric_registry (mutex: the set of devices, links, groups)
  *	  drm_fabric_device.users (rwsem; read: puts pages on the device; write: waits for these)
  *	    drm_fabric_device.state_lock (mutex)
  *	      region->lock (mutex: the pagemap's life; memremap waits behind it, in a worker)
  *	      region->handles_lock, grants_lock (spinlocks), a handle's lock inside both
  *	    drm_fabric_device.vms_lock (mutex: the device's address spaces)
- *	      drm_fabric_vm.lock (mutex: ranges of one address space)
- *	        mmap_lock of the mirrored mm (read; taken inside the helpers)
- *	          mms_lock (mutex: what is known of each mm)
- *	          page locks
+ *	      mmap_lock of the mirrored mm (read; taken inside the helpers)
+ *	        mms_lock (mutex: what is known of each mm)
+ *	        page locks
+ *	          drm_fabric_device.copies (rwsem; read: copies; write: leaving waits for these)
  *	            the driver's copy engine: progresses without memory that waits for reclaim
- *	          reclaim: whatever is above may be held by who waits for memory, nothing below
- *	            drm_gpusvm.notifier_lock (read: commit; write: invalidation, also from reclaim)
- *	              drm_fabric_vm.gc_lock (spinlock), the driver's page-table lock
- *	              the list of threads that move memory for devices (spinlock)
- *	            fabric_mm.preferences.lock (mutex: what was asked for ranges of the mm)
- *	            the shrinker's list of pagemaps (spinlock)
- *	            accounts_lock (spinlock)
- *	              the ledger of a region (spinlock), inside handles_lock and grants_lock, too
+ *	        reclaim: whatever is above may be held by who waits for memory, nothing below
+ *	          drm_gpusvm.notifier_lock (read: commit; write: invalidation, also from reclaim)
+ *	            drm_fabric_vm.gc_lock (spinlock), the driver's page-table lock
+ *	            the list of threads that move memory for devices (spinlock)
+ *	          fabric_mm.preferences.lock (mutex: what was asked for ranges of the mm)
+ *	          the shrinker's list of pagemaps (spinlock)
+ *	          accounts_lock (spinlock)
+ *	            the ledger of a region (spinlock), inside handles_lock and grants_lock, too
  *
  * A link's lock (mutex: its figures) is inside drm_fabric_registry and inside users; work of a link
  * takes users of the owner for reading, and is waited for with drm_fabric_registry held.
@@ -50,6 +52,7 @@
 #include <drm/drm_gpusvm.h>
 #include <drm/drm_pagemap.h>
 #include <linux/mutex.h>
+#include <linux/rbtree_types.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 
@@ -370,7 +373,8 @@ struct drm_fabric_device *drm_fabric_device_register(struct drm_device *drm,
  * Waits as long as that takes.
  *
  * A device that is lost, or that @present does not find, brings nothing home, and waits for no
- * page: its memory goes with it, and @free is not called for it any more.
+ * page, but for copies that its engine has begun: its memory goes with it, and @free is not called
+ * for it any more.
  *
  * Address spaces live on, dead: drm_fabric_vm_fault() says -ENODEV, drm_fabric_vm_fini() is due.
  *
@@ -411,8 +415,8 @@ bool drm_fabric_device_present(struct drm_fabric_device *fdev);
  *
  * Asks the drivers of both ends of each link anew (@describe_link). A link that is down now is
  * revoked when this returns: no accessor uses the peer's memory any more, running work goes on
- * through system memory, and a measurement has ended. May sleep, and wait for faults and populates
- * under way. Harmless before the device has joined others and once it leaves; not after
+ * through system memory, and a measurement has ended. May sleep, and wait for populates under way.
+ * Harmless before the device has joined others and once it leaves; not after
  * drm_fabric_device_unregister() has returned. Not from an operation of the driver, and not under a
  * lock that one takes.
  */
@@ -484,11 +488,15 @@ struct drm_fabric_vm {
 	struct mutex lock;
 	/** @link: in fdev->vms, under fdev->vms_lock */
 	struct list_head link;
-	/** @gc_list: ranges whose mapping has gone; under @gc_lock */
+	/** @ranges: by address; under svm.notifier_lock, for who must not wait for @lock */
+	struct rb_root_cached ranges;
+	/** @n_forgets: how often what is preferred has changed; under svm.notifier_lock */
+	u64 n_forgets;
+	/** @gc_list: ranges whose mapping has gone, or that are to be made anew; under @gc_lock */
 	struct list_head gc_list;
 	/** @gc_lock: protects @gc_list, inside notifier_lock */
 	spinlock_t gc_lock;
-	/** @dead: the device is leaving; under @lock */
+	/** @dead: the device is leaving; nothing is bound any more under svm.notifier_lock */
 	bool dead;
 	/** @cred: of whoever made it: memory is placed for it on that one's account */
 	const struct cred *cred;
