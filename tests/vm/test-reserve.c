@@ -251,10 +251,8 @@ START_TEST(storm)
 		ck_assert_uint_le(region_figure("reserved_bytes"), VRAM);
 		sleep_ms(10);
 	}
-	for (size_t i = 0; i < 4; i++) {
-		ck_assert(!kill(pids[i], SIGKILL));
-		ck_assert_int_eq(waitpid(pids[i], NULL, 0), pids[i]);
-	}
+	for (size_t i = 0; i < 4; i++)
+		kill_child(pids[i]);
 	wait_no_holders(NAME);
 	ck_assert_uint_eq(region_figure("reserved_bytes"), 0);
 	ck_assert_uint_eq(region_figure("free_bytes"), VRAM);
