@@ -128,6 +128,7 @@ struct drm_fabric_device {
  * @n_dying: pagemaps that are being taken down, and will be gone soon
  * @n_buried: pagemaps that only dead pages keep
  * @n_handles: open handles
+ * @n_users: between fabric_region_use_pagemap() and _unuse_pagemap(): @pm stays
  * @n_pages: pages taken from the driver, whether or not they hold data yet
  * @n_dead: of these: tombstones, while it is not @lost
  * @lost: the device has vanished: all pages are dead, in every pagemap of the region
@@ -154,6 +155,7 @@ struct drm_fabric_region {
 	atomic_t n_dying;
 	atomic_t n_buried;
 	atomic_t n_handles;
+	atomic_t n_users;
 	atomic64_t n_pages;
 	atomic64_t n_dead;
 	bool lost;
@@ -385,6 +387,7 @@ int fabric_region_trim(struct drm_fabric_region *region);
 int fabric_trim(void);
 u64 fabric_dead_bytes(void);
 int fabric_region_use_pagemap(struct drm_fabric_region *region);
+void fabric_region_unuse_pagemap(struct drm_fabric_region *region);
 void fabric_region_check_idle(struct drm_fabric_region *region);
 void fabric_region_drop_pagemap(struct drm_fabric_region *region);
 struct drm_fabric_region *fabric_region_of_entry(unsigned long hmm_pfn);

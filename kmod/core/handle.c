@@ -340,6 +340,8 @@ static struct file *fabric_handle_new(struct drm_fabric_region *region, const ku
 		fput(file);
 		return ERR_PTR(err);
 	}
+	/* The file keeps it. */
+	fabric_region_unuse_pagemap(region);
 	*ret_id = handle->id;
 	return file;
 }

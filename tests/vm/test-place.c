@@ -12,9 +12,11 @@
 
 #include "account.h"
 #include "prefer.h"
+#include "worker.h"
 
 #define STRANGER 65534
 #define SIZE (2 * MIB)
+#define FEW (16 * PAGE)
 #define KIB 1024
 
 static const bool huge_or_not[] = { false, true };
@@ -444,6 +446,58 @@ START_TEST(limits)
 }
 END_TEST
 
+/* Asks for the struct pages of @name all the time. */
+static pid_t start_trimming(const char *name)
+{
+	char file[128];
+	pid_t pid = fork_child();
+
+	if (pid)
+		return pid;
+	snprintf(file, sizeof(file), "/sys/class/drm_fabric/%s/regions/vram0/trim", name);
+	for (;;)
+		(void)try_write_file(file, "1");
+}
+
+/* proves: struct pages stay while memory is placed through a handle that has no file: LOCAL's, or a preference's */
+START_TEST(nobody_has_it_open)
+{
+	uint64_t end = now_ms() + 1000 * test_loops(8, 60);
+	size_t n = 0, placed = 0;
+	struct places p;
+	pid_t pid;
+
+	places_init(&p, 1);
+	gpu_write_attr("softgpu0", "regions/vram0/idle_timeout_ms", "0");
+	close(p.gpus[0]->devmem_fd);
+	p.gpus[0]->devmem_fd = -1;
+	pid = start_trimming("softgpu0");
+	for (; now_ms() < end; n++) {
+		char *a = memory(FEW, false);
+		struct drm_softgpu_exec e;
+
+		if (_i)
+			gpu_open_devmem(p.gpus[0]);
+		prefer(&p, a, FEW, _i ? "A" : "L");
+		if (_i)
+			close(p.gpus[0]->devmem_fd);
+		p.gpus[0]->devmem_fd = -1;
+		e = gpu_exec(p.gpus[0], DRM_SOFTGPU_OP_CHECKSUM, NULL, a, FEW, 0);
+		placed += e.local_bytes;
+		/* It comes home with its struct pages, or with those that were there meanwhile. */
+		if (n % 4)
+			check_data(a, FEW);
+		ck_assert(!munmap(a, FEW));
+	}
+	kill_child(pid);
+	note("%zu times, %zu MiB placed", n, placed >> 20);
+	ck_assert_uint_gt(placed, 0);
+	gpu_write_attr("softgpu0", "regions/vram0/idle_timeout_ms", "0");
+	ck_assert(gpu_wait_attr("softgpu0", "regions/vram0/pagemap_state", "absent", 10000));
+	places_fini(&p);
+}
+END_TEST
+
 /* proves: residency adds up over several regions, in the order of joining, and says how many it has no room for */
 START_TEST(residency)
 {
@@ -507,6 +561,10 @@ int main(void)
 	tcase_add_test(tcase, immovable);
 	tcase_add_loop_test(tcase, limits, 0, 2);
 	tcase_add_loop_test(tcase, residency, 0, 2);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("races");
+	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, nobody_has_it_open, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
 }
