@@ -23,7 +23,8 @@ static int fabric_reserve_locked(struct fabric_handle *handle, u64 bytes, u64 *r
 {
 	/* From here on nobody can change it but whoever has this lock. */
 	guard(spinlock)(&handle->region->ledger.lock);
-	if (READ_ONCE(handle->revoked))
+	/* Who takes it back marks it here first: a promise made afterwards would stay. */
+	if (handle->taken || READ_ONCE(handle->revoked))
 		return -ENODEV;
 	*ret_available = fabric_reservable(handle);
 	if (bytes > *ret_available)

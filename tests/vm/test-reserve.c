@@ -515,6 +515,49 @@ START_TEST(revoke_while_they_populate)
 }
 END_TEST
 
+/* Asks for a promise again and again. Returns what ended that. */
+static void *reserve_until_revoked(void *arg)
+{
+	int fd = *(int *)arg;
+	uint64_t bytes = 0;
+	intptr_t r;
+
+	do {
+		bytes = bytes % (4 * PAGE) + PAGE;
+		r = try_reserve(fd, bytes, NULL);
+	} while (!r);
+	return (void *)r;
+}
+
+/* proves: nothing is promised to a handle that is taken back at this moment */
+START_TEST(revoke_while_they_reserve)
+{
+	size_t loops = test_loops(3000, 30000);
+	int fabric_fd = open_fabric();
+	struct gpu *gpu = gpu_open_name(NAME);
+
+	for (size_t i = 0; i < loops; i++) {
+		uint64_t id = 0;
+		pthread_t thread;
+		void *result;
+
+		gpu_open_devmem(gpu);
+		ck_assert_int_eq(try_grant(gpu->devmem_fd, fabric_fd, &id), 0);
+		ck_assert(!pthread_create(&thread, NULL, reserve_until_revoked, &gpu->devmem_fd));
+		while (!region_figure("reserved_bytes"))
+			;
+		ck_assert_int_eq(try_revoke(fabric_fd, DRM_FABRIC_IOCTL_REVOKE, id, 0, NULL), 0);
+		ck_assert(!pthread_join(thread, &result));
+		ck_assert_int_eq((intptr_t)result, -ENODEV);
+		ck_assert_msg(!region_figure("reserved_bytes"), "round %zu of %zu", i, loops);
+		close(gpu->devmem_fd);
+	}
+	gpu->devmem_fd = -1;
+	gpu_close(gpu);
+	close(fabric_fd);
+}
+END_TEST
+
 /* proves: an engine that does not copy holds a revoke up, and costs no data: it ends when the engine works again */
 START_TEST(revoke_loses_nothing)
 {
@@ -643,6 +686,11 @@ int main(void)
 	tcase_add_loop_test(tcase, revoke_loses_nothing, 0, 2);
 	tcase_add_test(tcase, revoke_while_it_goes);
 	tcase_add_test(tcase, many);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("races");
+	tcase_set_timeout(tcase, 120);
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, revoke_while_they_reserve);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
 }
