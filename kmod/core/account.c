@@ -271,11 +271,11 @@ int fabric_charge(struct fabric_handle *handle, struct fabric_account *account, 
 }
 
 /**
- * fabric_has_room() - is there room for a page now?
+ * fabric_has_room() - is there room for a page now, and may its uid have it?
  * @region: its device is not gone
- * @handle: through which it would be placed; NULL: one that nothing is promised to
+ * @handle: through which it would be placed; NULL: one that nothing is promised to, of any uid
  *
- * Any context. A hint.
+ * What is promised is on the uid's account already. Any context. A hint.
  */
 bool fabric_has_room(struct drm_fabric_region *region, const struct fabric_handle *handle)
 {
@@ -284,7 +284,8 @@ bool fabric_has_room(struct drm_fabric_region *region, const struct fabric_handl
 	guard(spinlock)(&region->ledger.lock);
 	if (handle && handle->reserved_bytes)
 		return handle->bytes + PAGE_SIZE <= handle->reserved_bytes;
-	return !fabric_ledger_check(region, PAGE_SIZE);
+	return !fabric_ledger_check(region, PAGE_SIZE) &&
+	       (!handle || fabric_user_has_room(handle->user));
 }
 
 /* The driver has them back. @dead_bytes: how much of it was dead. Any context. */

@@ -39,7 +39,7 @@ static int region_look(struct drm_fabric_region *region, struct drm_fabric_devic
 	fabric_device_end_use(fdev);
 	if (accessor && !fabric_reachable(accessor, fdev))
 		return DRM_FABRIC_LOCATION_UNREACHABLE;
-	if (!room || (handle && !fabric_user_has_room(handle->user)))
+	if (!room)
 		return DRM_FABRIC_LOCATION_FULL;
 	return DRM_FABRIC_LOCATION_APPLIES;
 }

@@ -446,6 +446,55 @@ START_TEST(limits)
 }
 END_TEST
 
+static void within_the_promise(struct places *p)
+{
+	char *a = memory(SIZE, false);
+
+	for (size_t i = 0; i < 2; i++) {
+		struct drm_softgpu_vm_create create = {};
+
+		ck_assert(!ioctl(p->gpus[i]->render_fd, DRM_IOCTL_SOFTGPU_VM_CREATE, &create));
+		gpu_open_devmem(p->gpus[i]);
+	}
+	reserve(p->gpus[0]->devmem_fd, MIB);
+	ck_assert_int_eq(try_reserve(p->gpus[1]->devmem_fd, PAGE, NULL), -EDQUOT);
+	prefer(p, a, SIZE, "AB");
+	check_status(p->gpus[0], a, "*f");
+	check_read(p->gpus[0], a, SIZE, MIB, 0);
+	check_resident(p, a, SIZE, "A 1024, S 1024");
+	check_status(p->gpus[0], a, "ff");
+	check_data(a, SIZE);
+}
+
+/* proves: a uid that has promised itself all that it may have can place it: it is on its account already */
+START_TEST(promised_up_to_the_limit)
+{
+	struct gpu *mine[2];
+	struct places p;
+	pid_t pid;
+
+	places_init(&p, 2);
+	mine[0] = gpu_open_bare("softgpu0");
+	mine[1] = gpu_open_bare("softgpu1");
+	write_file("/sys/module/drm_fabric/parameters/max_bytes_per_uid", "1048576");
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		ck_assert(!setgid(STRANGER));
+		ck_assert(!setuid(STRANGER));
+		p.gpus[0] = mine[0];
+		p.gpus[1] = mine[1];
+		within_the_promise(&p);
+		_exit(0);
+	}
+	wait_child(pid);
+	write_file("/sys/module/drm_fabric/parameters/max_bytes_per_uid", "0");
+	gpu_close(mine[0]);
+	gpu_close(mine[1]);
+	places_fini(&p);
+}
+END_TEST
+
 /* Asks for the struct pages of @name all the time. */
 static pid_t start_trimming(const char *name)
 {
@@ -560,6 +609,7 @@ int main(void)
 	tcase_add_loop_test(tcase, boundaries, 0, 2);
 	tcase_add_test(tcase, immovable);
 	tcase_add_loop_test(tcase, limits, 0, 2);
+	tcase_add_test(tcase, promised_up_to_the_limit);
 	tcase_add_loop_test(tcase, residency, 0, 2);
 	suite_add_tcase(suite, tcase);
 	tcase = tcase_create("races");
