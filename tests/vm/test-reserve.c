@@ -558,6 +558,35 @@ START_TEST(revoke_while_they_reserve)
 }
 END_TEST
 
+/* proves: who waits for memory to come home does not wait for what is lost with the device */
+START_TEST(revoke_ends_with_a_lost_device)
+{
+	int fabric_fd = open_fabric();
+	struct gpu *gpu = region_open();
+	char *a = filled(SIZE, true);
+	uint64_t id = 0, start, left = 1;
+	pid_t pid;
+
+	ck_assert_int_eq(try_grant(gpu->devmem_fd, fabric_fd, &id), 0);
+	gpu_populate(gpu, a, SIZE);
+	gpu_fault(gpu, "fail_copy_nth", 1);
+	pid = fork_child();
+	if (!pid) {
+		sleep_ms(500);
+		gpu_fault(gpu, "vanish", 1);
+		_exit(0);
+	}
+	start = now_ms();
+	ck_assert_int_eq(try_revoke(fabric_fd, DRM_FABRIC_IOCTL_REVOKE, id, PATIENCE_MS, &left), 0);
+	ck_assert_uint_lt(now_ms() - start, PATIENCE_MS / 4);
+	ck_assert_uint_eq(left, 0);
+	wait_child(pid);
+	munmap(a, SIZE);
+	gpu_close(gpu);
+	close(fabric_fd);
+}
+END_TEST
+
 /* proves: an engine that does not copy holds a revoke up, and costs no data: it ends when the engine works again */
 START_TEST(revoke_loses_nothing)
 {
@@ -684,6 +713,7 @@ int main(void)
 	tcase_add_loop_test(tcase, revoke_reaches_children, 0, 2);
 	tcase_add_test(tcase, revoke_while_they_populate);
 	tcase_add_loop_test(tcase, revoke_loses_nothing, 0, 2);
+	tcase_add_test(tcase, revoke_ends_with_a_lost_device);
 	tcase_add_test(tcase, revoke_while_it_goes);
 	tcase_add_test(tcase, many);
 	suite_add_tcase(suite, tcase);
