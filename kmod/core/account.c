@@ -221,7 +221,7 @@ int fabric_handle_commit(struct fabric_handle *handle, u64 reserved_bytes, u64 b
 
 	lockdep_assert_held(&ledger->lock);
 	if (is > was) {
-		err = fabric_user_charge(handle->user, is - was);
+		err = fabric_user_charge(handle->user, handle->bound, is - was);
 		if (err)
 			return err;
 	} else if (is < was) {
@@ -285,7 +285,7 @@ bool fabric_has_room(struct drm_fabric_region *region, const struct fabric_handl
 	if (handle && handle->reserved_bytes)
 		return handle->bytes + PAGE_SIZE <= handle->reserved_bytes;
 	return !fabric_ledger_check(region, PAGE_SIZE) &&
-	       (!handle || fabric_user_has_room(handle->user));
+	       (!handle || fabric_user_has_room(handle->user, handle->bound));
 }
 
 /* The driver has them back. @dead_bytes: how much of it was dead. Any context. */

@@ -492,9 +492,9 @@ void fabric_vms_forget(struct mm_struct *mm, unsigned long start, unsigned long 
 struct fabric_user *fabric_user_get(const kuid_t *behalf);
 void fabric_user_put(struct fabric_user *user);
 kuid_t fabric_user_uid(const struct fabric_user *user);
-int fabric_user_charge(struct fabric_user *user, u64 bytes);
+int fabric_user_charge(struct fabric_user *user, bool bound, u64 bytes);
 void fabric_user_uncharge(struct fabric_user *user, u64 bytes);
-bool fabric_user_has_room(struct fabric_user *user);
+bool fabric_user_has_room(struct fabric_user *user, bool bound);
 struct fabric_user *fabric_user_get_to_prefer(void);
 void fabric_user_put_to_prefer(struct fabric_user *user);
 int fabric_user_add_preference(struct fabric_user *user);
@@ -506,7 +506,8 @@ void fabric_user_move_preferences(struct fabric_user *user, int n);
 /**
  * struct fabric_handle - a devmem fd
  * @ref: the file, and each allocation placed through it
- * @user: the uid that opened it
+ * @user: the uid that opened it, or that it was opened for
+ * @bound: opened for that uid: its limits hold whoever uses the handle
  * @opener: the process that did, by its leader; counted
  * @link: in the region's open handles
  * @ledger_link: in the region's ledger, whose lock all of the next are under
@@ -523,6 +524,7 @@ struct fabric_handle {
 	u64 id;
 	struct drm_fabric_region *region;
 	struct fabric_user *user;
+	bool bound;
 	struct pid *opener;
 	struct list_head link;
 	struct list_head ledger_link;

@@ -298,6 +298,7 @@ struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, cons
 		return ERR_PTR(-ENOMEM);
 	}
 	handle->user = user;
+	handle->bound = behalf;
 	kref_init(&handle->ref);
 	handle->opener = get_pid(task_tgid(current));
 	fabric_events_init(handle);

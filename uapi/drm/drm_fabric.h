@@ -657,7 +657,7 @@ struct drm_fabric_admin_device {
  * @id: (out) the handle's number
  *
  * For a service that opens handles for its clients and would otherwise use up its own limits for all
- * of them. The limits of @uid hold whoever the caller is.
+ * of them. The limits of @uid hold whoever the caller is, and whoever uses the handle.
  *
  * Errors: those of OPEN_DEVMEM, of which -EDQUOT is @uid's; -EINVAL also if @uid is nobody's here.
  */
