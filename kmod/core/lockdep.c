@@ -43,7 +43,8 @@ static void fabric_lockdep_vm(struct lock_sample *s)
 	fs_reclaim_acquire(GFP_KERNEL);
 	scoped_guard(rwsem_write, &s->vm.svm.notifier_lock)
 		might_lock(&s->vm.gc_lock);
-	might_lock(&s->region.ledger.lock);
+	scoped_guard(mutex, &s->region.ledger.alloc_lock)
+		might_lock(&s->region.ledger.lock);
 	might_lock(&s->preferences.lock);
 	fs_reclaim_release(GFP_KERNEL);
 }

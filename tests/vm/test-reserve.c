@@ -34,6 +34,7 @@ static void teardown(void)
 	region_teardown();
 	write_file("/sys/module/drm_fabric/parameters/max_bytes_per_uid", "0");
 	write_file("/sys/module/drm_fabric/parameters/max_handles_per_uid", "1024");
+	write_file("/sys/module/softgpu/parameters/keep_bytes", "0");
 }
 
 static struct drm_fabric_devmem_populate populate(struct gpu *gpu, void *a, size_t size)
@@ -215,6 +216,59 @@ START_TEST(uid_limit)
 		}
 		wait_child(pid);
 	}
+	gpu_close(gpu);
+}
+END_TEST
+
+/* All but SIZE. */
+#define KEPT (VRAM - SIZE)
+
+/* Asks for one page after the other, all of which others were promised. */
+static void get_nothing(void)
+{
+	struct gpu *gpu = region_open();
+	char *a = filled(SIZE, false);
+
+	for (size_t i = 0;; i = (i + PAGE) % SIZE)
+		ck_assert_uint_eq(populate(gpu, a + i, PAGE).moved_bytes, 0);
+}
+
+/* proves: what was promised is not given away while it is taken and let go, also if the driver has kept memory for itself */
+START_TEST(kept_beside_the_drivers)
+{
+	uint64_t end = now_ms() + 1000 * test_loops(10, 120);
+	struct gpu *gpu;
+	pid_t pids[2];
+	char text[32];
+	size_t n = 0;
+	char *a;
+
+	gpu_bus("del_device", "0");
+	snprintf(text, sizeof(text), "%zu", KEPT);
+	write_file("/sys/module/softgpu/parameters/keep_bytes", text);
+	gpu_bus("new_device", "0 %zu", VRAM);
+	ck_assert(gpu_wait_present(NAME, true, PATIENCE_MS));
+	write_file("/sys/module/softgpu/parameters/keep_bytes", "0");
+	gpu = region_open();
+	ck_assert_uint_eq(region_figure("free_bytes"), SIZE);
+	ck_assert_int_eq(try_reserve(gpu->devmem_fd, SIZE + PAGE, NULL), -ENOSPC);
+	reserve(gpu->devmem_fd, SIZE);
+	for (size_t i = 0; i < 2; i++) {
+		pids[i] = fork_child();
+		if (!pids[i])
+			get_nothing();
+	}
+	/* Nobody shares it. */
+	a = filled(SIZE, false);
+	for (; now_ms() < end; n++) {
+		gpu_populate(gpu, a, SIZE);
+		ck_assert(!madvise(a, SIZE, MADV_DONTNEED));
+		memset(a, 1, SIZE);
+	}
+	for (size_t i = 0; i < 2; i++)
+		kill_child(pids[i]);
+	note("placed %zu times", n);
+	munmap(a, SIZE);
 	gpu_close(gpu);
 }
 END_TEST
@@ -720,6 +774,7 @@ int main(void)
 	tcase = tcase_create("races");
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, kept_beside_the_drivers);
 	tcase_add_test(tcase, revoke_while_they_reserve);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
