@@ -31,14 +31,20 @@ void fabric_ledger_init(struct fabric_ledger *ledger)
 }
 
 /* A new handle. It gets its number. */
-void fabric_ledger_open(struct fabric_handle *handle)
+void fabric_ledger_add(struct fabric_handle *handle)
 {
 	struct fabric_ledger *ledger = &handle->region->ledger;
 
 	guard(spinlock)(&ledger->lock);
 	handle->id = atomic64_inc_return(&last_id);
-	handle->open = true;
 	list_add_tail(&handle->ledger_link, &ledger->handles);
+}
+
+/* There is a file of it. */
+void fabric_ledger_open(struct fabric_handle *handle)
+{
+	guard(spinlock)(&handle->region->ledger.lock);
+	handle->open = true;
 }
 
 /* The file is closed: nothing is promised to it any more. */

@@ -64,6 +64,7 @@ struct fabric_account {
 };
 
 void fabric_ledger_init(struct fabric_ledger *ledger);
+void fabric_ledger_add(struct fabric_handle *handle);
 void fabric_ledger_open(struct fabric_handle *handle);
 void fabric_ledger_close(struct fabric_handle *handle);
 void fabric_ledger_remove(struct fabric_handle *handle);

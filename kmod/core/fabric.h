@@ -504,11 +504,11 @@ void fabric_user_move_preferences(struct fabric_user *user, int n);
 #define FABRIC_HANDLE_EVENTS 8
 
 /**
- * struct fabric_handle - a devmem fd
- * @ref: the file, and each allocation placed through it
+ * struct fabric_handle - a devmem fd, or what LOCAL places memory through (place.c)
+ * @ref: the file or the address space, each preference, and each allocation placed through it
  * @user: the uid that opened it, or that it was opened for
  * @bound: opened for that uid: its limits hold whoever uses the handle
- * @opener: the process that did, by its leader; counted
+ * @opener: the process that did, or that made the address space, by its leader; counted
  * @link: in the region's open handles
  * @ledger_link: in the region's ledger, whose lock all of the next are under
  * @open: the file is open
@@ -550,7 +550,8 @@ struct file *fabric_handle_open(int render_fd, const char *region, const kuid_t 
 				u64 *ret_id);
 int fabric_handle_install(struct file *file, s32 *ret_fd, const void *args, size_t size,
 			  void __user *argp);
-struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, const kuid_t *behalf);
+struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, const kuid_t *behalf,
+					  struct pid *opener);
 struct fabric_handle *fabric_handle_by_fd(int fd);
 void fabric_handle_put(struct fabric_handle *handle);
 

@@ -142,7 +142,7 @@ static struct fabric_handle *placing_local_handle(struct drm_fabric_vm *vm)
 		return handle;
 	if (fabric_device_begin_use(vm->fdev))
 		return NULL;
-	handle = fabric_handle_alloc(vm->fdev->regions[0], NULL);
+	handle = fabric_handle_alloc(vm->fdev->regions[0], NULL, vm->opener);
 	fabric_device_end_use(vm->fdev);
 	if (IS_ERR(handle))
 		return NULL;

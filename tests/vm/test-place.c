@@ -495,6 +495,58 @@ START_TEST(promised_up_to_the_limit)
 }
 END_TEST
 
+/* The row that is not a handle's of @p. NULL: there is none. */
+static const struct drm_fabric_holder *local_row(const struct places *p, const struct holders *holders)
+{
+	for (size_t i = 0; i < holders->head.n_holders; i++) {
+		const struct drm_fabric_holder *row = &holders->rows[i];
+		bool known = false;
+
+		for (size_t j = 0; j < p->n; j++)
+			known |= row->devmem_id == p->gpus[j]->devmem_id;
+		if (row->kind == DRM_FABRIC_HOLDER_HANDLE && !known)
+			return row;
+	}
+	return NULL;
+}
+
+/* proves: what LOCAL places is in the name of who made the device's address space, and nobody has that open */
+START_TEST(local_holder)
+{
+	const struct drm_fabric_holder *row;
+	struct holders holders;
+	struct places p;
+	char *a;
+
+	places_init(&p, 1);
+	a = memory(SIZE, huge_or_not[_i]);
+	prefer(&p, a, SIZE, "L");
+	check_read(p.gpus[0], a, SIZE, SIZE, 0);
+	read_holders("softgpu0", &holders);
+	row = local_row(&p, &holders);
+	ck_assert_ptr_nonnull(row);
+	ck_assert_int_eq(row->pid, getpid());
+	ck_assert_uint_eq(row->flags, 0);
+	ck_assert_uint_eq(row->bytes, SIZE);
+	/* Without memory behind it, it is none. */
+	check_data(a, SIZE);
+	read_holders("softgpu0", &holders);
+	ck_assert_ptr_null(local_row(&p, &holders));
+	check_read(p.gpus[0], a, SIZE, SIZE, 0);
+	gpu_close(p.gpus[0]);
+	p.gpus[0] = gpu_open_name("softgpu0");
+	gpu_open_devmem(p.gpus[0]);
+	read_holders("softgpu0", &holders);
+	row = local_row(&p, &holders);
+	ck_assert_ptr_nonnull(row);
+	ck_assert_uint_eq(row->flags, 0);
+	check_data(a, SIZE);
+	read_holders("softgpu0", &holders);
+	ck_assert_ptr_null(local_row(&p, &holders));
+	places_fini(&p);
+}
+END_TEST
+
 /* Asks for the struct pages of @name all the time. */
 static pid_t start_trimming(const char *name)
 {
@@ -610,6 +662,7 @@ int main(void)
 	tcase_add_test(tcase, immovable);
 	tcase_add_loop_test(tcase, limits, 0, 2);
 	tcase_add_test(tcase, promised_up_to_the_limit);
+	tcase_add_loop_test(tcase, local_holder, 0, 2);
 	tcase_add_loop_test(tcase, residency, 0, 2);
 	suite_add_tcase(suite, tcase);
 	tcase = tcase_create("races");

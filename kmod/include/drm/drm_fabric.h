@@ -58,6 +58,7 @@ struct drm_fabric_device;
 struct drm_fabric_region;
 struct drm_fabric_vm;
 struct fabric_handle;
+struct pid;
 
 /**
  * enum drm_fabric_proto - what a struct drm_pagemap_addr handed to a driver means
@@ -491,6 +492,8 @@ struct drm_fabric_vm {
 	bool dead;
 	/** @cred: of whoever made it: memory is placed for it on that one's account */
 	const struct cred *cred;
+	/** @opener: the process that made it, by its leader */
+	struct pid *opener;
 	/** @local: through which memory is placed on @fdev if that is preferred; NULL at first */
 	struct fabric_handle *local;
 };
