@@ -25,19 +25,26 @@ static atomic64_t last_id;
 void fabric_ledger_init(struct fabric_ledger *ledger)
 {
 	spin_lock_init(&ledger->lock);
+	mutex_init(&ledger->alloc_lock);
 	INIT_LIST_HEAD(&ledger->handles);
 	INIT_LIST_HEAD(&ledger->accounts);
 }
 
 /* A new handle. It gets its number. */
-void fabric_ledger_open(struct fabric_handle *handle)
+void fabric_ledger_add(struct fabric_handle *handle)
 {
 	struct fabric_ledger *ledger = &handle->region->ledger;
 
 	guard(spinlock)(&ledger->lock);
 	handle->id = atomic64_inc_return(&last_id);
-	handle->open = true;
 	list_add_tail(&handle->ledger_link, &ledger->handles);
+}
+
+/* There is a file of it. */
+void fabric_ledger_open(struct fabric_handle *handle)
+{
+	guard(spinlock)(&handle->region->ledger.lock);
+	handle->open = true;
 }
 
 /* The file is closed: nothing is promised to it any more. */
@@ -65,7 +72,8 @@ static u64 fabric_ledger_outstanding(const struct fabric_ledger *ledger)
  * fabric_ledger_spare() - how much of a region is neither taken nor promised
  * @region: with its ledger's lock held; its device is not gone
  *
- * What the driver has taken for itself is not there either.
+ * What the driver has taken for itself is not there either. Without alloc_lock it is a hint: it may
+ * be given to somebody else at this moment.
  *
  * Return: bytes.
  */
@@ -81,7 +89,8 @@ u64 fabric_ledger_spare(struct drm_fabric_region *region)
 }
 
 /*
- * May so much be taken without a promise? If nothing is outstanding that is the driver's to say.
+ * May so much be taken without a promise? If nothing is promised that is the driver's to say. It is
+ * not if all of that is placed at this moment: some may come back before the driver is asked.
  * Return: 0, -ENOSPC, -EXFULL.
  */
 static int fabric_ledger_check(struct drm_fabric_region *region, u64 bytes)
@@ -89,8 +98,7 @@ static int fabric_ledger_check(struct drm_fabric_region *region, u64 bytes)
 	const struct fabric_ledger *ledger = &region->ledger;
 
 	lockdep_assert_held(&ledger->lock);
-	if (!fabric_ledger_outstanding(ledger) &&
-	    region->size - ledger->committed_bytes >= bytes)
+	if (!ledger->reserved_bytes && region->size - ledger->committed_bytes >= bytes)
 		return 0;
 	if (fabric_ledger_spare(region) >= bytes)
 		return 0;
@@ -221,7 +229,7 @@ int fabric_handle_commit(struct fabric_handle *handle, u64 reserved_bytes, u64 b
 
 	lockdep_assert_held(&ledger->lock);
 	if (is > was) {
-		err = fabric_user_charge(handle->user, is - was);
+		err = fabric_user_charge(handle->user, handle->bound, is - was);
 		if (err)
 			return err;
 	} else if (is < was) {
@@ -241,7 +249,7 @@ int fabric_handle_commit(struct fabric_handle *handle, u64 reserved_bytes, u64 b
  * @account: for whom; of the handle's region
  * @bytes: how much
  *
- * Any context; the device is not gone.
+ * The ledger's alloc_lock is held until the driver has been asked. The device is not gone.
  *
  * Return: 0; -ENOSPC the region is full; -EXFULL it would be within what others were promised, or
  * more than the handle was; -EDQUOT the uid's limit; -ENODEV the handle's grant was revoked.
@@ -252,6 +260,7 @@ int fabric_charge(struct fabric_handle *handle, struct fabric_account *account, 
 	struct fabric_ledger *ledger = &region->ledger;
 	int err;
 
+	lockdep_assert_held(&ledger->alloc_lock);
 	guard(spinlock)(&ledger->lock);
 	if (handle->taken)
 		return -ENODEV;
@@ -271,11 +280,11 @@ int fabric_charge(struct fabric_handle *handle, struct fabric_account *account, 
 }
 
 /**
- * fabric_has_room() - is there room for a page now?
+ * fabric_has_room() - is there room for a page now, and may its uid have it?
  * @region: its device is not gone
- * @handle: through which it would be placed; NULL: one that nothing is promised to
+ * @handle: through which it would be placed; NULL: one that nothing is promised to, of any uid
  *
- * Any context. A hint.
+ * What is promised is on the uid's account already. Any context. A hint.
  */
 bool fabric_has_room(struct drm_fabric_region *region, const struct fabric_handle *handle)
 {
@@ -284,16 +293,20 @@ bool fabric_has_room(struct drm_fabric_region *region, const struct fabric_handl
 	guard(spinlock)(&region->ledger.lock);
 	if (handle && handle->reserved_bytes)
 		return handle->bytes + PAGE_SIZE <= handle->reserved_bytes;
-	return !fabric_ledger_check(region, PAGE_SIZE);
+	return !fabric_ledger_check(region, PAGE_SIZE) &&
+	       (!handle || fabric_user_has_room(handle->user, handle->bound));
 }
 
-/* The driver has them back. @dead_bytes: how much of it was dead. Any context. */
-void fabric_uncharge(struct fabric_handle *handle, struct fabric_account *account, u64 bytes,
-		     u64 dead_bytes)
+/*
+ * The driver has them back, since this lock was taken: a promise is kept with bytes that it has.
+ * @dead_bytes: how much of it was dead. Any context.
+ */
+void fabric_uncharge_locked(struct fabric_handle *handle, struct fabric_account *account, u64 bytes,
+			    u64 dead_bytes)
 {
 	struct fabric_ledger *ledger = &handle->region->ledger;
 
-	guard(spinlock)(&ledger->lock);
+	lockdep_assert_held(&ledger->lock);
 	account->bytes -= bytes;
 	account->dead_bytes -= dead_bytes;
 	if (account->gone)
@@ -301,6 +314,13 @@ void fabric_uncharge(struct fabric_handle *handle, struct fabric_account *accoun
 	handle->dead_bytes -= dead_bytes;
 	fabric_handle_commit(handle, handle->reserved_bytes, handle->bytes - bytes);
 	fabric_taken_check(handle);
+}
+
+/* The driver did not give them. Any context. */
+void fabric_uncharge(struct fabric_handle *handle, struct fabric_account *account, u64 bytes)
+{
+	guard(spinlock)(&handle->region->ledger.lock);
+	fabric_uncharge_locked(handle, account, bytes, 0);
 }
 
 /* The data of so much is lost. Any context. */

@@ -7,6 +7,7 @@
 
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -24,11 +25,14 @@ struct fabric_mm;
  * @committed_bytes: the sum over @handles of what is promised or placed, whichever is more, and
  * @held_bytes; never more than the region's size
  * @held_bytes: taken by the core for itself
+ * @alloc_lock: from the look at what is left until the driver has given it: two who look at once
+ * would both find it, and the second be given what was promised. Outside @lock
  * @handles: all, also closed ones with memory behind them, by number
  * @accounts: in the order of their first placing
  */
 struct fabric_ledger {
 	spinlock_t lock; /* see above */
+	struct mutex alloc_lock; /* see above */
 	u64 bytes;
 	u64 inherited_bytes;
 	u64 reserved_bytes;
@@ -60,6 +64,7 @@ struct fabric_account {
 };
 
 void fabric_ledger_init(struct fabric_ledger *ledger);
+void fabric_ledger_add(struct fabric_handle *handle);
 void fabric_ledger_open(struct fabric_handle *handle);
 void fabric_ledger_close(struct fabric_handle *handle);
 void fabric_ledger_remove(struct fabric_handle *handle);
@@ -72,8 +77,9 @@ void fabric_accounts_gone(struct fabric_mm *fmm);
 
 int fabric_handle_commit(struct fabric_handle *handle, u64 reserved_bytes, u64 bytes);
 int fabric_charge(struct fabric_handle *handle, struct fabric_account *account, u64 bytes);
-void fabric_uncharge(struct fabric_handle *handle, struct fabric_account *account, u64 bytes,
-		     u64 dead_bytes);
+void fabric_uncharge(struct fabric_handle *handle, struct fabric_account *account, u64 bytes);
+void fabric_uncharge_locked(struct fabric_handle *handle, struct fabric_account *account, u64 bytes,
+			    u64 dead_bytes);
 bool fabric_has_room(struct drm_fabric_region *region, const struct fabric_handle *handle);
 void fabric_charge_dead(struct fabric_handle *handle, struct fabric_account *account, u64 bytes);
 

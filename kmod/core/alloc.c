@@ -91,16 +91,35 @@ static void fabric_pages_give_back(struct fabric_alloc *alloc, unsigned long ind
 		n_dead += test_and_clear_bit(index + i, pm->dead);
 	atomic64_sub(n_dead, &pm->n_dead);
 	atomic64_sub(n_dead, &region->n_dead);
-	if (!READ_ONCE(region->fdev->gone))
-		region->fdev->ops->free(region, (u64)index << PAGE_SHIFT, (u64)n << PAGE_SHIFT);
-	/* Now: a promise is kept with bytes that the driver has. */
-	fabric_uncharge(alloc->handle, alloc->account, (u64)n << PAGE_SHIFT,
-			(u64)n_dead << PAGE_SHIFT);
+	/* At once: between the two, what was promised would look as if it were for everybody. */
+	scoped_guard(spinlock, &region->ledger.lock) {
+		if (!READ_ONCE(region->fdev->gone))
+			region->fdev->ops->free(region, (u64)index << PAGE_SHIFT,
+						(u64)n << PAGE_SHIFT);
+		fabric_uncharge_locked(alloc->handle, alloc->account, (u64)n << PAGE_SHIFT,
+				       (u64)n_dead << PAGE_SHIFT);
+	}
 	last = atomic64_sub_and_test(n, &pm->n_pages);
 	/* Afterwards the device may leave. */
 	atomic64_sub(n, &region->n_pages);
 	if (last)
 		fabric_region_check_idle(region);
+}
+
+/* Returns 0 and *@ret_offset, or what the ledger or the driver says. */
+static int fabric_alloc_block(struct fabric_alloc *alloc, u64 bytes, u64 *ret_offset)
+{
+	struct drm_fabric_region *region = alloc->pm->region;
+	int err;
+
+	guard(mutex)(&region->ledger.alloc_lock);
+	err = fabric_charge(alloc->handle, alloc->account, bytes);
+	if (err)
+		return err;
+	err = region->fdev->ops->alloc(region, bytes, ret_offset);
+	if (err)
+		fabric_uncharge(alloc->handle, alloc->account, bytes);
+	return err;
 }
 
 static int fabric_alloc_extent(struct fabric_alloc *alloc, unsigned long n_pages)
@@ -113,14 +132,9 @@ static int fabric_alloc_extent(struct fabric_alloc *alloc, unsigned long n_pages
 
 	if (alloc->n_extents == FABRIC_MAX_EXTENTS)
 		return -ENOSPC;
-	err = fabric_charge(alloc->handle, alloc->account, (u64)n_pages << PAGE_SHIFT);
+	err = fabric_alloc_block(alloc, (u64)n_pages << PAGE_SHIFT, &offset);
 	if (err)
 		return err;
-	err = region->fdev->ops->alloc(region, (u64)n_pages << PAGE_SHIFT, &offset);
-	if (err) {
-		fabric_uncharge(alloc->handle, alloc->account, (u64)n_pages << PAGE_SHIFT, 0);
-		return err;
-	}
 	index = offset >> PAGE_SHIFT;
 	atomic64_add(n_pages, &alloc->pm->n_pages);
 	atomic64_add(n_pages, &region->n_pages);

@@ -133,6 +133,7 @@ struct drm_fabric_device {
  * @n_dying: pagemaps that are being taken down, and will be gone soon
  * @n_buried: pagemaps that only dead pages keep
  * @n_handles: open handles
+ * @n_users: between fabric_region_use_pagemap() and _unuse_pagemap(): @pm stays
  * @n_pages: pages taken from the driver, whether or not they hold data yet
  * @n_dead: of these: tombstones, while it is not @lost
  * @lost: the device has vanished: all pages are dead, in every pagemap of the region
@@ -159,6 +160,7 @@ struct drm_fabric_region {
 	atomic_t n_dying;
 	atomic_t n_buried;
 	atomic_t n_handles;
+	atomic_t n_users;
 	atomic64_t n_pages;
 	atomic64_t n_dead;
 	bool lost;
@@ -391,6 +393,7 @@ int fabric_region_trim(struct drm_fabric_region *region);
 int fabric_trim(void);
 u64 fabric_dead_bytes(void);
 int fabric_region_use_pagemap(struct drm_fabric_region *region);
+void fabric_region_unuse_pagemap(struct drm_fabric_region *region);
 void fabric_region_check_idle(struct drm_fabric_region *region);
 void fabric_region_drop_pagemap(struct drm_fabric_region *region);
 struct drm_fabric_region *fabric_region_of_entry(unsigned long hmm_pfn);
@@ -495,9 +498,9 @@ void fabric_vms_forget(struct mm_struct *mm, unsigned long start, unsigned long 
 struct fabric_user *fabric_user_get(const kuid_t *behalf);
 void fabric_user_put(struct fabric_user *user);
 kuid_t fabric_user_uid(const struct fabric_user *user);
-int fabric_user_charge(struct fabric_user *user, u64 bytes);
+int fabric_user_charge(struct fabric_user *user, bool bound, u64 bytes);
 void fabric_user_uncharge(struct fabric_user *user, u64 bytes);
-bool fabric_user_has_room(struct fabric_user *user);
+bool fabric_user_has_room(struct fabric_user *user, bool bound);
 struct fabric_user *fabric_user_get_to_prefer(void);
 void fabric_user_put_to_prefer(struct fabric_user *user);
 int fabric_user_add_preference(struct fabric_user *user);
@@ -507,10 +510,11 @@ void fabric_user_move_preferences(struct fabric_user *user, int n);
 #define FABRIC_HANDLE_EVENTS 8
 
 /**
- * struct fabric_handle - a devmem fd
- * @ref: the file, and each allocation placed through it
- * @user: the uid that opened it
- * @opener: the process that did, by its leader; counted
+ * struct fabric_handle - a devmem fd, or what LOCAL places memory through (place.c)
+ * @ref: the file or the address space, each preference, and each allocation placed through it
+ * @user: the uid that opened it, or that it was opened for
+ * @bound: opened for that uid: its limits hold whoever uses the handle
+ * @opener: the process that did, or that made the address space, by its leader; counted
  * @link: in the region's open handles
  * @ledger_link: in the region's ledger, whose lock all of the next are under
  * @open: the file is open
@@ -526,6 +530,7 @@ struct fabric_handle {
 	u64 id;
 	struct drm_fabric_region *region;
 	struct fabric_user *user;
+	bool bound;
 	struct pid *opener;
 	struct list_head link;
 	struct list_head ledger_link;
@@ -551,7 +556,8 @@ struct file *fabric_handle_open(int render_fd, const char *region, const kuid_t 
 				u64 *ret_id);
 int fabric_handle_install(struct file *file, s32 *ret_fd, const void *args, size_t size,
 			  void __user *argp);
-struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, const kuid_t *behalf);
+struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, const kuid_t *behalf,
+					  struct pid *opener);
 struct fabric_handle *fabric_handle_by_fd(int fd);
 void fabric_handle_put(struct fabric_handle *handle);
 

@@ -9,7 +9,7 @@
 
 #include "fabric.h"
 
-/* Woken when nothing that lives is left of a handle that was taken back. */
+/* Woken when nothing that lives is left of a handle that was taken back; or of a device. */
 extern wait_queue_head_t fabric_taken_waitq;
 
 /* Less lives of a handle than before; with its ledger's lock held. */

@@ -282,9 +282,11 @@ struct fabric_handle *fabric_handle_by_fd(int fd)
 
 /*
  * A handle on @region that no file stands for: it hears of nothing. @behalf: see fabric_user_get().
- * fabric_device_begin_use() has been called. Return: counted; -EDQUOT, -ENOMEM.
+ * @opener: whose it is, a process's leader. fabric_device_begin_use() has been called. Return:
+ * counted; -EDQUOT, -ENOMEM.
  */
-struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, const kuid_t *behalf)
+struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, const kuid_t *behalf,
+					  struct pid *opener)
 {
 	struct fabric_handle *handle;
 	struct fabric_user *user;
@@ -298,8 +300,9 @@ struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, cons
 		return ERR_PTR(-ENOMEM);
 	}
 	handle->user = user;
+	handle->bound = behalf;
 	kref_init(&handle->ref);
-	handle->opener = get_pid(task_tgid(current));
+	handle->opener = get_pid(opener);
 	fabric_events_init(handle);
 	/* The driver may be gone when it is asked for. */
 	strscpy(handle->driver, region->fdev->drm->driver->name);
@@ -307,7 +310,7 @@ struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, cons
 	get_device(&region->fdev->dev);
 	kobject_get(&region->kobj);
 	handle->region = region;
-	fabric_ledger_open(handle);
+	fabric_ledger_add(handle);
 	return handle;
 }
 
@@ -315,10 +318,11 @@ struct fabric_handle *fabric_handle_alloc(struct drm_fabric_region *region, cons
 static struct file *fabric_handle_new(struct drm_fabric_region *region, const kuid_t *behalf,
 				      u64 *ret_id)
 {
-	struct fabric_handle *handle = fabric_handle_alloc(region, behalf);
+	struct fabric_handle *handle;
 	struct file *file;
 	int err;
 
+	handle = fabric_handle_alloc(region, behalf, task_tgid(current));
 	if (IS_ERR(handle))
 		return ERR_CAST(handle);
 	file = anon_inode_getfile("[drm-fabric-devmem]", &fabric_handle_fops, handle,
@@ -329,6 +333,7 @@ static struct file *fabric_handle_new(struct drm_fabric_region *region, const ku
 	}
 	/* From here on closing the file undoes it. */
 	atomic_inc(&region->n_handles);
+	fabric_ledger_open(handle);
 	scoped_guard(spinlock, &region->handles_lock)
 		list_add_tail(&handle->link, &region->handles);
 	/* A drain that has begun meanwhile may have told the others already. */
@@ -340,6 +345,8 @@ static struct file *fabric_handle_new(struct drm_fabric_region *region, const ku
 		fput(file);
 		return ERR_PTR(err);
 	}
+	/* The file keeps it. */
+	fabric_region_unuse_pagemap(region);
 	*ret_id = handle->id;
 	return file;
 }

@@ -44,7 +44,8 @@ static void fabric_lockdep_vm(struct lock_sample *s)
 		might_lock(&s->vm.gc_lock);
 	/* Copies are waited for with pages locked, which reclaim may wait for. */
 	might_lock_read(&s->fdev.copies);
-	might_lock(&s->region.ledger.lock);
+	scoped_guard(mutex, &s->region.ledger.alloc_lock)
+		might_lock(&s->region.ledger.lock);
 	might_lock(&s->preferences.lock);
 	fs_reclaim_release(GFP_KERNEL);
 }

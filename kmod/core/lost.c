@@ -18,6 +18,7 @@
  * and the pagemaps: they are buried, and go with their last page. Nobody waits for a page, so
  * unregistration does not either.
  */
+#include "grant.h"
 #include "lost.h"
 
 /* How much data goes with it: as it was when the last one who put pages there had ended. */
@@ -27,6 +28,8 @@ static void fabric_lost_tell(struct drm_fabric_device *fdev)
 
 	dev_err(&fdev->dev, "lost: it does not answer any more, and held %llu bytes\n", bytes);
 	fabric_device_post(fdev, DRM_FABRIC_EVENT_LOST, 0, bytes);
+	/* Nothing of it will come home. */
+	wake_up_all(&fabric_taken_waitq);
 }
 
 static void fabric_lost_work(struct work_struct *work)

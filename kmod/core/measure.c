@@ -88,6 +88,7 @@ static int measure_alloc(struct drm_fabric_region *region, struct scratch *scrat
 	int err = -ENOSPC;
 
 	scratch->region = region;
+	guard(mutex)(&region->ledger.alloc_lock);
 	for (scratch->size = PMD_SIZE; scratch->size >= PAGE_SIZE; scratch->size /= 2) {
 		if (!fabric_region_hold(region, scratch->size))
 			continue;

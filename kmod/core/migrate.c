@@ -376,7 +376,7 @@ static int populate_step(struct populate *p, unsigned long start, unsigned long 
 	 */
 	err = fabric_home_unreaching(fdev, p->mm, start, end, &p->limit);
 	if (err == -EINTR)
-		goto end_use;
+		goto unuse_pagemap;
 	do {
 		err = mmap_read_lock_killable(p->mm);
 		if (err)
@@ -386,6 +386,8 @@ static int populate_step(struct populate *p, unsigned long start, unsigned long 
 		settled = err < 0 ? 0 : populate_settle(p);
 	} while (err == POPULATE_IN_DOUBT && !settled);
 	err = err < 0 ? err : settled;
+unuse_pagemap:
+	fabric_region_unuse_pagemap(p->handle->region);
 end_use:
 	fabric_device_end_use(fdev);
 	return err;

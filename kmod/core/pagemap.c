@@ -4,8 +4,9 @@
  *
  * Struct pages cost 1.6 % of the memory that they describe, so there are none until somebody
  * opens a handle; they go idle_timeout_ms after the last reference, or at once if an administrator
- * or reclaim (shrinker.c) asks for them. References are handles, pages in use, and mappings by
- * devices; all are counted here, not in drm_pagemap, because they are published by kind.
+ * or reclaim (shrinker.c) asks for them. References are open handles, pages in use, and mappings by
+ * devices; all are counted here, not in drm_pagemap, because they are published by kind. Who is
+ * about to place pages holds it, too: the handle may be one without a file.
  *
  * A pagemap has gone for its region when region->pm is cleared: nobody refers to it then, it is
  * dying, and that takes as long as memunmap takes. Or an eviction has left dead pages: such a
@@ -81,8 +82,8 @@ bool fabric_pagemap_in_use(struct fabric_pagemap *pm)
 {
 	struct drm_fabric_region *region = pm->region;
 
-	return atomic_read(&region->n_handles) || atomic64_read(&pm->n_pages) ||
-	       atomic64_read(&region->n_mappings);
+	return atomic_read(&region->n_handles) || atomic_read(&region->n_users) ||
+	       atomic64_read(&pm->n_pages) || atomic64_read(&region->n_mappings);
 }
 
 /* For people. Without the lock: a reader must not wait behind a memremap. */
@@ -321,10 +322,12 @@ static int fabric_region_make_pagemap(struct drm_fabric_region *region)
 
 /**
  * fabric_region_use_pagemap() - make sure that a region has struct pages
- * @region: the region; the caller holds a reference that keeps the pagemap (a handle)
+ * @region: the region; fabric_device_begin_use() has been called
  *
  * Takes the one that is there, also if it is idle. Waits if one was made too often of late, and
- * until the one before has gone: never two of a region, but for dead pages.
+ * until the one before has gone: never two of a region, but for dead pages. From then on
+ * region->pm stays, and may be read without the lock, until fabric_region_unuse_pagemap(), which
+ * is due before fabric_device_end_use().
  *
  * Return: 0; -EINTR; -ENOMEM; -ENODEV: the driver's module is about to go.
  */
@@ -352,8 +355,17 @@ int fabric_region_use_pagemap(struct drm_fabric_region *region)
 			return -EINTR;
 	}
 	err = region->pm ? 0 : fabric_region_make_pagemap(region);
+	if (!err)
+		atomic_inc(&region->n_users);
 	mutex_unlock(&region->lock);
 	return err;
+}
+
+void fabric_region_unuse_pagemap(struct drm_fabric_region *region)
+{
+	/* It may have been made, and nothing placed there: then nobody else starts the clock. */
+	if (atomic_dec_and_test(&region->n_users))
+		fabric_region_check_idle(region);
 }
 
 /* Nobody will use it any more. If it has pages, they are dead: it goes with them. */

@@ -39,7 +39,7 @@ static int region_look(struct drm_fabric_region *region, struct drm_fabric_devic
 	fabric_device_end_use(fdev);
 	if (accessor && !fabric_reachable(accessor, fdev))
 		return DRM_FABRIC_LOCATION_UNREACHABLE;
-	if (!room || (handle && !fabric_user_has_room(handle->user)))
+	if (!room)
 		return DRM_FABRIC_LOCATION_FULL;
 	return DRM_FABRIC_LOCATION_APPLIES;
 }
@@ -142,7 +142,7 @@ static struct fabric_handle *placing_local_handle(struct drm_fabric_vm *vm)
 		return handle;
 	if (fabric_device_begin_use(vm->fdev))
 		return NULL;
-	handle = fabric_handle_alloc(vm->fdev->regions[0], NULL);
+	handle = fabric_handle_alloc(vm->fdev->regions[0], NULL, vm->opener);
 	fabric_device_end_use(vm->fdev);
 	if (IS_ERR(handle))
 		return NULL;

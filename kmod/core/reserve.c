@@ -21,9 +21,12 @@ static u64 fabric_reservable(struct fabric_handle *handle)
 
 static int fabric_reserve_locked(struct fabric_handle *handle, u64 bytes, u64 *ret_available)
 {
+	/* What is being given to somebody is neither free nor taken. */
+	guard(mutex)(&handle->region->ledger.alloc_lock);
 	/* From here on nobody can change it but whoever has this lock. */
 	guard(spinlock)(&handle->region->ledger.lock);
-	if (READ_ONCE(handle->revoked))
+	/* Who takes it back marks it here first: a promise made afterwards would stay. */
+	if (handle->taken || READ_ONCE(handle->revoked))
 		return -ENODEV;
 	*ret_available = fabric_reservable(handle);
 	if (bytes > *ret_available)
@@ -62,7 +65,7 @@ void fabric_unreserve(struct fabric_handle *handle)
 
 /**
  * fabric_region_hold() - take bytes for the core itself
- * @region: its device is in use
+ * @region: its device is in use; its ledger's alloc_lock is held until the driver has been asked
  * @bytes: how much
  *
  * Return: true, and fabric_region_unhold() is due; false: all that is free is promised.
@@ -71,6 +74,7 @@ bool fabric_region_hold(struct drm_fabric_region *region, u64 bytes)
 {
 	struct fabric_ledger *ledger = &region->ledger;
 
+	lockdep_assert_held(&ledger->alloc_lock);
 	guard(spinlock)(&ledger->lock);
 	if (fabric_ledger_spare(region) < bytes)
 		return false;

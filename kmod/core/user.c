@@ -156,14 +156,15 @@ void fabric_user_move_preferences(struct fabric_user *user, int n)
 }
 
 /*
- * The caller is about to place @bytes more on behalf of @user, or to promise them. Any context.
- * Return: 0 or -EDQUOT.
+ * The caller is about to place @bytes more on behalf of @user, or to promise them. @bound: whoever
+ * the caller is. Any context. Return: 0 or -EDQUOT.
  */
-int fabric_user_charge(struct fabric_user *user, u64 bytes)
+int fabric_user_charge(struct fabric_user *user, bool bound, u64 bytes)
 {
 	unsigned long max = READ_ONCE(max_bytes_per_uid);
 
-	if ((u64)atomic64_add_return(bytes, &user->bytes) <= max || !max || fabric_user_is_exempt())
+	if ((u64)atomic64_add_return(bytes, &user->bytes) <= max || !max ||
+	    (!bound && fabric_user_is_exempt()))
 		return 0;
 	atomic64_sub(bytes, &user->bytes);
 	return -EDQUOT;
@@ -174,11 +175,11 @@ void fabric_user_uncharge(struct fabric_user *user, u64 bytes)
 	atomic64_sub(bytes, &user->bytes);
 }
 
-/* May a page be placed on behalf of @user? A hint. */
-bool fabric_user_has_room(struct fabric_user *user)
+/* May a page be placed on behalf of @user? @bound: as above. A hint. */
+bool fabric_user_has_room(struct fabric_user *user, bool bound)
 {
 	unsigned long max = READ_ONCE(max_bytes_per_uid);
 
 	return !max || (u64)atomic64_read(&user->bytes) + PAGE_SIZE <= max ||
-	       fabric_user_is_exempt();
+	       (!bound && fabric_user_is_exempt());
 }

@@ -234,6 +234,7 @@ int drm_fabric_vm_init(struct drm_fabric_vm *vm, struct drm_fabric_device *fdev,
 	vm->ranges = RB_ROOT_CACHED;
 	vm->ops = ops;
 	vm->cred = get_current_cred();
+	vm->opener = get_pid(task_tgid(current));
 	vm->local = NULL;
 	get_device(&fdev->dev);
 	vm->fdev = fdev;
@@ -343,6 +344,7 @@ void drm_fabric_vm_fini(struct drm_fabric_vm *vm)
 	mutex_destroy(&vm->lock);
 	if (vm->local)
 		fabric_handle_put(vm->local);
+	put_pid(vm->opener);
 	put_cred(vm->cred);
 	put_device(&fdev->dev);
 }

@@ -9,6 +9,7 @@
  */
 #include <linux/genalloc.h>
 #include <linux/log2.h>
+#include <linux/moduleparam.h>
 
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
@@ -17,6 +18,11 @@
 
 /* gen_pool_alloc() says 0 for "full": addresses begin here. Keeps the largest alignment. */
 #define SOFTGPU_VRAM_BASE	PMD_SIZE
+
+static unsigned long keep_bytes;
+module_param(keep_bytes, ulong, 0644);
+MODULE_PARM_DESC(keep_bytes,
+		 "VRAM that the driver keeps for itself, of devices probed from now on (default: 0)");
 
 static void softgpu_vram_fini(struct drm_device *drm, void *data)
 {
@@ -48,7 +54,7 @@ void softgpu_vram_forget(struct softgpu_device *sg)
 }
 
 /**
- * softgpu_vram_init() - make all of the VRAM free
+ * softgpu_vram_init() - make the VRAM free, but for what the driver keeps
  * @sg: the device
  *
  * Return: 0 or -ENOMEM.
@@ -57,6 +63,7 @@ int softgpu_vram_init(struct softgpu_device *sg)
 {
 	int node = dev_to_node(sg->drm.dev);
 	struct gen_pool *pool;
+	u64 keep;
 	int err;
 
 	pool = gen_pool_create(PAGE_SHIFT, node);
@@ -67,7 +74,9 @@ int softgpu_vram_init(struct softgpu_device *sg)
 	if (err)
 		return err;
 
-	err = gen_pool_add(pool, SOFTGPU_VRAM_BASE, sg->vram.size, node);
+	/* What is kept is the end of it: it is never free. */
+	keep = PAGE_ALIGN(min(READ_ONCE(keep_bytes), sg->vram.size - PAGE_SIZE));
+	err = gen_pool_add(pool, SOFTGPU_VRAM_BASE, sg->vram.size - keep, node);
 	if (err)
 		return err;
 

@@ -516,10 +516,8 @@ START_TEST(sums_while_others_allocate)
 			sleep_ms(10);
 	}
 	ck_assert_uint_gt(most, 0);
-	for (size_t i = 0; i < 3; i++) {
-		ck_assert(!kill(pids[i], SIGKILL));
-		ck_assert_int_eq(waitpid(pids[i], NULL, 0), pids[i]);
-	}
+	for (size_t i = 0; i < 3; i++)
+		kill_child(pids[i]);
 	gpu_close(gpu);
 }
 END_TEST

@@ -269,6 +269,31 @@ static void bytes_are_theirs(struct gpu *gpu)
 	ck_assert_uint_eq(populate(gpu, b, SIZE).refused_bytes[DRM_FABRIC_REFUSED_LIMIT], SIZE);
 }
 
+static int try_reserve_bytes(int fd, uint64_t bytes)
+{
+	struct drm_fabric_devmem_reserve args = { .bytes = bytes };
+
+	return ioctl(fd, DRM_FABRIC_DEVMEM_RESERVE, &args) ? -errno : 0;
+}
+
+static void limited_for_root(struct gpu *gpu)
+{
+	struct gpu given = { .render_fd = gpu->render_fd, .devmem_fd = handles_for_them[0] };
+	struct drm_fabric_devmem_populate args;
+	char *a = map_memory(SIZE, false);
+
+	memset(a, 1, SIZE);
+	ck_assert_int_eq(try_reserve_bytes(given.devmem_fd, BYTES + PAGE), -EDQUOT);
+	args = populate(&given, a, SIZE);
+	ck_assert_uint_eq(args.moved_bytes, BYTES);
+	ck_assert_uint_eq(args.refused_bytes[DRM_FABRIC_REFUSED_LIMIT], SIZE - BYTES);
+	ck_assert_int_eq(try_reserve_bytes(given.devmem_fd, BYTES), 0);
+	ck_assert(!munmap(a, SIZE));
+	/* Its own have no limit. */
+	gpu_open_devmem(gpu);
+	ck_assert_int_eq(try_reserve_bytes(gpu->devmem_fd, BYTES + PAGE), 0);
+}
+
 /* proves: what an administrator opens for somebody is on that one's account, and on nobody else's */
 START_TEST(opened_for_others)
 {
@@ -291,6 +316,8 @@ START_TEST(opened_for_others)
 	ck_assert_int_ge(handles_for_them[2] = open_for(gpu, STRANGER), 0);
 	set_limit("max_bytes_per_uid", BYTES);
 	as_user(STRANGER, false, gpu, bytes_are_theirs);
+	/* Also as long as whoever opened it uses it. */
+	limited_for_root(gpu);
 	close(admin_fd);
 	gpu_close(gpu);
 }

@@ -12,9 +12,11 @@
 
 #include "account.h"
 #include "prefer.h"
+#include "worker.h"
 
 #define STRANGER 65534
 #define SIZE (2 * MIB)
+#define FEW (16 * PAGE)
 #define KIB 1024
 
 static const bool huge_or_not[] = { false, true };
@@ -444,6 +446,159 @@ START_TEST(limits)
 }
 END_TEST
 
+static void within_the_promise(struct places *p)
+{
+	char *a = memory(SIZE, false);
+
+	for (size_t i = 0; i < 2; i++) {
+		struct drm_softgpu_vm_create create = {};
+
+		ck_assert(!ioctl(p->gpus[i]->render_fd, DRM_IOCTL_SOFTGPU_VM_CREATE, &create));
+		gpu_open_devmem(p->gpus[i]);
+	}
+	reserve(p->gpus[0]->devmem_fd, MIB);
+	ck_assert_int_eq(try_reserve(p->gpus[1]->devmem_fd, PAGE, NULL), -EDQUOT);
+	prefer(p, a, SIZE, "AB");
+	check_status(p->gpus[0], a, "*f");
+	check_read(p->gpus[0], a, SIZE, MIB, 0);
+	check_resident(p, a, SIZE, "A 1024, S 1024");
+	check_status(p->gpus[0], a, "ff");
+	check_data(a, SIZE);
+}
+
+/* proves: a uid that has promised itself all that it may have can place it: it is on its account already */
+START_TEST(promised_up_to_the_limit)
+{
+	struct gpu *mine[2];
+	struct places p;
+	pid_t pid;
+
+	places_init(&p, 2);
+	mine[0] = gpu_open_bare("softgpu0");
+	mine[1] = gpu_open_bare("softgpu1");
+	write_file("/sys/module/drm_fabric/parameters/max_bytes_per_uid", "1048576");
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		ck_assert(!setgid(STRANGER));
+		ck_assert(!setuid(STRANGER));
+		p.gpus[0] = mine[0];
+		p.gpus[1] = mine[1];
+		within_the_promise(&p);
+		_exit(0);
+	}
+	wait_child(pid);
+	write_file("/sys/module/drm_fabric/parameters/max_bytes_per_uid", "0");
+	gpu_close(mine[0]);
+	gpu_close(mine[1]);
+	places_fini(&p);
+}
+END_TEST
+
+/* The row that is not a handle's of @p. NULL: there is none. */
+static const struct drm_fabric_holder *local_row(const struct places *p, const struct holders *holders)
+{
+	for (size_t i = 0; i < holders->head.n_holders; i++) {
+		const struct drm_fabric_holder *row = &holders->rows[i];
+		bool known = false;
+
+		for (size_t j = 0; j < p->n; j++)
+			known |= row->devmem_id == p->gpus[j]->devmem_id;
+		if (row->kind == DRM_FABRIC_HOLDER_HANDLE && !known)
+			return row;
+	}
+	return NULL;
+}
+
+/* proves: what LOCAL places is in the name of who made the device's address space, and nobody has that open */
+START_TEST(local_holder)
+{
+	const struct drm_fabric_holder *row;
+	struct holders holders;
+	struct places p;
+	char *a;
+
+	places_init(&p, 1);
+	a = memory(SIZE, huge_or_not[_i]);
+	prefer(&p, a, SIZE, "L");
+	check_read(p.gpus[0], a, SIZE, SIZE, 0);
+	read_holders("softgpu0", &holders);
+	row = local_row(&p, &holders);
+	ck_assert_ptr_nonnull(row);
+	ck_assert_int_eq(row->pid, getpid());
+	ck_assert_uint_eq(row->flags, 0);
+	ck_assert_uint_eq(row->bytes, SIZE);
+	/* Without memory behind it, it is none. */
+	check_data(a, SIZE);
+	read_holders("softgpu0", &holders);
+	ck_assert_ptr_null(local_row(&p, &holders));
+	check_read(p.gpus[0], a, SIZE, SIZE, 0);
+	gpu_close(p.gpus[0]);
+	p.gpus[0] = gpu_open_name("softgpu0");
+	gpu_open_devmem(p.gpus[0]);
+	read_holders("softgpu0", &holders);
+	row = local_row(&p, &holders);
+	ck_assert_ptr_nonnull(row);
+	ck_assert_uint_eq(row->flags, 0);
+	check_data(a, SIZE);
+	read_holders("softgpu0", &holders);
+	ck_assert_ptr_null(local_row(&p, &holders));
+	places_fini(&p);
+}
+END_TEST
+
+/* Asks for the struct pages of @name all the time. */
+static pid_t start_trimming(const char *name)
+{
+	char file[128];
+	pid_t pid = fork_child();
+
+	if (pid)
+		return pid;
+	snprintf(file, sizeof(file), "/sys/class/drm_fabric/%s/regions/vram0/trim", name);
+	for (;;)
+		(void)try_write_file(file, "1");
+}
+
+/* proves: struct pages stay while memory is placed through a handle that has no file: LOCAL's, or a preference's */
+START_TEST(nobody_has_it_open)
+{
+	uint64_t end = now_ms() + 1000 * test_loops(8, 60);
+	size_t n = 0, placed = 0;
+	struct places p;
+	pid_t pid;
+
+	places_init(&p, 1);
+	gpu_write_attr("softgpu0", "regions/vram0/idle_timeout_ms", "0");
+	close(p.gpus[0]->devmem_fd);
+	p.gpus[0]->devmem_fd = -1;
+	pid = start_trimming("softgpu0");
+	for (; now_ms() < end; n++) {
+		char *a = memory(FEW, false);
+		struct drm_softgpu_exec e;
+
+		if (_i)
+			gpu_open_devmem(p.gpus[0]);
+		prefer(&p, a, FEW, _i ? "A" : "L");
+		if (_i)
+			close(p.gpus[0]->devmem_fd);
+		p.gpus[0]->devmem_fd = -1;
+		e = gpu_exec(p.gpus[0], DRM_SOFTGPU_OP_CHECKSUM, NULL, a, FEW, 0);
+		placed += e.local_bytes;
+		/* It comes home with its struct pages, or with those that were there meanwhile. */
+		if (n % 4)
+			check_data(a, FEW);
+		ck_assert(!munmap(a, FEW));
+	}
+	kill_child(pid);
+	note("%zu times, %zu MiB placed", n, placed >> 20);
+	ck_assert_uint_gt(placed, 0);
+	gpu_write_attr("softgpu0", "regions/vram0/idle_timeout_ms", "0");
+	ck_assert(gpu_wait_attr("softgpu0", "regions/vram0/pagemap_state", "absent", 10000));
+	places_fini(&p);
+}
+END_TEST
+
 /* proves: residency adds up over several regions, in the order of joining, and says how many it has no room for */
 START_TEST(residency)
 {
@@ -506,7 +661,13 @@ int main(void)
 	tcase_add_loop_test(tcase, boundaries, 0, 2);
 	tcase_add_test(tcase, immovable);
 	tcase_add_loop_test(tcase, limits, 0, 2);
+	tcase_add_test(tcase, promised_up_to_the_limit);
+	tcase_add_loop_test(tcase, local_holder, 0, 2);
 	tcase_add_loop_test(tcase, residency, 0, 2);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("races");
+	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, nobody_has_it_open, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
 }

@@ -34,6 +34,7 @@ static void teardown(void)
 	region_teardown();
 	write_file("/sys/module/drm_fabric/parameters/max_bytes_per_uid", "0");
 	write_file("/sys/module/drm_fabric/parameters/max_handles_per_uid", "1024");
+	write_file("/sys/module/softgpu/parameters/keep_bytes", "0");
 }
 
 static struct drm_fabric_devmem_populate populate(struct gpu *gpu, void *a, size_t size)
@@ -219,6 +220,59 @@ START_TEST(uid_limit)
 }
 END_TEST
 
+/* All but SIZE. */
+#define KEPT (VRAM - SIZE)
+
+/* Asks for one page after the other, all of which others were promised. */
+static void get_nothing(void)
+{
+	struct gpu *gpu = region_open();
+	char *a = filled(SIZE, false);
+
+	for (size_t i = 0;; i = (i + PAGE) % SIZE)
+		ck_assert_uint_eq(populate(gpu, a + i, PAGE).moved_bytes, 0);
+}
+
+/* proves: what was promised is not given away while it is taken and let go, also if the driver has kept memory for itself */
+START_TEST(kept_beside_the_drivers)
+{
+	uint64_t end = now_ms() + 1000 * test_loops(10, 120);
+	struct gpu *gpu;
+	pid_t pids[2];
+	char text[32];
+	size_t n = 0;
+	char *a;
+
+	gpu_bus("del_device", "0");
+	snprintf(text, sizeof(text), "%zu", KEPT);
+	write_file("/sys/module/softgpu/parameters/keep_bytes", text);
+	gpu_bus("new_device", "0 %zu", VRAM);
+	ck_assert(gpu_wait_present(NAME, true, PATIENCE_MS));
+	write_file("/sys/module/softgpu/parameters/keep_bytes", "0");
+	gpu = region_open();
+	ck_assert_uint_eq(region_figure("free_bytes"), SIZE);
+	ck_assert_int_eq(try_reserve(gpu->devmem_fd, SIZE + PAGE, NULL), -ENOSPC);
+	reserve(gpu->devmem_fd, SIZE);
+	for (size_t i = 0; i < 2; i++) {
+		pids[i] = fork_child();
+		if (!pids[i])
+			get_nothing();
+	}
+	/* Nobody shares it. */
+	a = filled(SIZE, false);
+	for (; now_ms() < end; n++) {
+		gpu_populate(gpu, a, SIZE);
+		ck_assert(!madvise(a, SIZE, MADV_DONTNEED));
+		memset(a, 1, SIZE);
+	}
+	for (size_t i = 0; i < 2; i++)
+		kill_child(pids[i]);
+	note("placed %zu times", n);
+	munmap(a, SIZE);
+	gpu_close(gpu);
+}
+END_TEST
+
 /* proves: processes that reserve, place and end at any moment leave nothing promised, and never more than there is */
 START_TEST(storm)
 {
@@ -251,10 +305,8 @@ START_TEST(storm)
 		ck_assert_uint_le(region_figure("reserved_bytes"), VRAM);
 		sleep_ms(10);
 	}
-	for (size_t i = 0; i < 4; i++) {
-		ck_assert(!kill(pids[i], SIGKILL));
-		ck_assert_int_eq(waitpid(pids[i], NULL, 0), pids[i]);
-	}
+	for (size_t i = 0; i < 4; i++)
+		kill_child(pids[i]);
 	wait_no_holders(NAME);
 	ck_assert_uint_eq(region_figure("reserved_bytes"), 0);
 	ck_assert_uint_eq(region_figure("free_bytes"), VRAM);
@@ -517,6 +569,78 @@ START_TEST(revoke_while_they_populate)
 }
 END_TEST
 
+/* Asks for a promise again and again. Returns what ended that. */
+static void *reserve_until_revoked(void *arg)
+{
+	int fd = *(int *)arg;
+	uint64_t bytes = 0;
+	intptr_t r;
+
+	do {
+		bytes = bytes % (4 * PAGE) + PAGE;
+		r = try_reserve(fd, bytes, NULL);
+	} while (!r);
+	return (void *)r;
+}
+
+/* proves: nothing is promised to a handle that is taken back at this moment */
+START_TEST(revoke_while_they_reserve)
+{
+	size_t loops = test_loops(3000, 30000);
+	int fabric_fd = open_fabric();
+	struct gpu *gpu = gpu_open_name(NAME);
+
+	for (size_t i = 0; i < loops; i++) {
+		uint64_t id = 0;
+		pthread_t thread;
+		void *result;
+
+		gpu_open_devmem(gpu);
+		ck_assert_int_eq(try_grant(gpu->devmem_fd, fabric_fd, &id), 0);
+		ck_assert(!pthread_create(&thread, NULL, reserve_until_revoked, &gpu->devmem_fd));
+		while (!region_figure("reserved_bytes"))
+			;
+		ck_assert_int_eq(try_revoke(fabric_fd, DRM_FABRIC_IOCTL_REVOKE, id, 0, NULL), 0);
+		ck_assert(!pthread_join(thread, &result));
+		ck_assert_int_eq((intptr_t)result, -ENODEV);
+		ck_assert_msg(!region_figure("reserved_bytes"), "round %zu of %zu", i, loops);
+		close(gpu->devmem_fd);
+	}
+	gpu->devmem_fd = -1;
+	gpu_close(gpu);
+	close(fabric_fd);
+}
+END_TEST
+
+/* proves: who waits for memory to come home does not wait for what is lost with the device */
+START_TEST(revoke_ends_with_a_lost_device)
+{
+	int fabric_fd = open_fabric();
+	struct gpu *gpu = region_open();
+	char *a = filled(SIZE, true);
+	uint64_t id = 0, start, left = 1;
+	pid_t pid;
+
+	ck_assert_int_eq(try_grant(gpu->devmem_fd, fabric_fd, &id), 0);
+	gpu_populate(gpu, a, SIZE);
+	gpu_fault(gpu, "fail_copy_nth", 1);
+	pid = fork_child();
+	if (!pid) {
+		sleep_ms(500);
+		gpu_fault(gpu, "vanish", 1);
+		_exit(0);
+	}
+	start = now_ms();
+	ck_assert_int_eq(try_revoke(fabric_fd, DRM_FABRIC_IOCTL_REVOKE, id, PATIENCE_MS, &left), 0);
+	ck_assert_uint_lt(now_ms() - start, PATIENCE_MS / 4);
+	ck_assert_uint_eq(left, 0);
+	wait_child(pid);
+	munmap(a, SIZE);
+	gpu_close(gpu);
+	close(fabric_fd);
+}
+END_TEST
+
 /* proves: an engine that does not copy holds a revoke up, and costs no data: it ends when the engine works again */
 START_TEST(revoke_loses_nothing)
 {
@@ -643,8 +767,15 @@ int main(void)
 	tcase_add_loop_test(tcase, revoke_reaches_children, 0, 2);
 	tcase_add_test(tcase, revoke_while_they_populate);
 	tcase_add_loop_test(tcase, revoke_loses_nothing, 0, 2);
+	tcase_add_test(tcase, revoke_ends_with_a_lost_device);
 	tcase_add_test(tcase, revoke_while_it_goes);
 	tcase_add_test(tcase, many);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("races");
+	tcase_set_timeout(tcase, 120);
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, kept_beside_the_drivers);
+	tcase_add_test(tcase, revoke_while_they_reserve);
 	suite_add_tcase(suite, tcase);
 	return test_run(suite);
 }

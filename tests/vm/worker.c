@@ -24,6 +24,16 @@ int fork_child(void)
 	return pid;
 }
 
+void kill_child(int pid)
+{
+	int status;
+
+	/* One that has ended is there until it is waited for: only its status tells. */
+	ck_assert(!kill(pid, SIGKILL));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "child %d: status %#x", pid, status);
+}
+
 #define N_AREAS 3
 
 #define MAX_WORKERS 8

@@ -25,5 +25,7 @@ uint64_t workers_stop(struct workers *workers);
 
 /* A child that ends with its parent. */
 int fork_child(void);
+/* Ends it by force; asserts that it had not ended by itself. */
+void kill_child(int pid);
 
 #endif

@@ -288,7 +288,7 @@ struct drm_fabric_revoke {
 };
 
 enum drm_fabric_holder_kind {
-	DRM_FABRIC_HOLDER_HANDLE = 1,	/* an open handle, or a closed one with memory behind it */
+	DRM_FABRIC_HOLDER_HANDLE = 1,	/* an open handle, or another with memory behind it: closed, or LOCAL's */
 	DRM_FABRIC_HOLDER_PROCESS,	/* an address space that memory was placed for */
 	DRM_FABRIC_HOLDER_INHERITED,	/* memory whose address space has gone: children have it */
 };
@@ -300,8 +300,8 @@ enum drm_fabric_holder_kind {
  * struct drm_fabric_holder - who holds memory of a region
  * @kind: enum drm_fabric_holder_kind
  * @flags: DRM_FABRIC_HOLDER_*
- * @pid: HANDLE: of the process that opened it; PROCESS: that placed the memory; in the caller's PID
- * namespace, 0 = not there, or gone
+ * @pid: HANDLE: of the process that opened it, or with LOCAL made the device's address space; PROCESS:
+ * that placed the memory; in the caller's PID namespace, 0 = not there, or gone
  * @uid: of that process when it did so, in the caller's user namespace (overflow uid: not there)
  * @devmem_id: HANDLE: its number
  * @grant_id: HANDLE: 0 = none
@@ -392,7 +392,8 @@ struct drm_fabric_location {
  * with munmap(2) of what is mapped there, at the old place of mremap(2), with execve(2) and the process;
  * a child has none. It holds the handle, not its number: closing the fd, or using its number anew, does
  * not change it. A location whose device or grant has gone does not come back. Memory is placed on the
- * account of whoever opened the handle; with LOCAL, of whoever made the device's address space.
+ * account of whoever opened the handle; with LOCAL, of whoever made the device's address space: that has
+ * a handle of its own then, which counts as one, has no fd, and is nowhere but among the holders.
  *
  * A hole that munmap(2) or mremap(2) makes in a range makes two of it. If the uid has as many as it may
  * have, or there is no memory left at all, the smaller part is forgotten.
@@ -661,7 +662,7 @@ struct drm_fabric_admin_device {
  * @id: (out) the handle's number
  *
  * For a service that opens handles for its clients and would otherwise use up its own limits for all
- * of them. The limits of @uid hold whoever the caller is.
+ * of them. The limits of @uid hold whoever the caller is, and whoever uses the handle.
  *
  * Errors: those of OPEN_DEVMEM, of which -EDQUOT is @uid's; -EINVAL also if @uid is nobody's here.
  */

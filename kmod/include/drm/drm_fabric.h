@@ -34,6 +34,8 @@
  *	          the shrinker's list of pagemaps (spinlock)
  *	          accounts_lock (spinlock)
  *	            the ledger of a region (spinlock), inside handles_lock and grants_lock, too
+ *	          fabric_ledger.alloc_lock (mutex: to look at what is left, and take it)
+ *	            the ledger of a region again; the driver's allocator
  *
  * A link's lock (mutex: its figures) is inside drm_fabric_registry and inside users; work of a link
  * takes users of the owner for reading, and is waited for with drm_fabric_registry held.
@@ -42,7 +44,7 @@
  *
  * state_lock and vms_lock are not held together, nor are region->lock and what is below vms_lock.
  * Spinlocks of the core have nothing inside but wait queues, what queues work, and the driver's
- * @free_bytes under a ledger's.
+ * @free and @free_bytes under a ledger's.
  *
  * The pair table is read without locks (RCU): it is consulted under notifier_lock.
  */
@@ -62,6 +64,7 @@ struct drm_fabric_device;
 struct drm_fabric_region;
 struct drm_fabric_vm;
 struct fabric_handle;
+struct pid;
 
 /**
  * enum drm_fabric_proto - what a struct drm_pagemap_addr handed to a driver means
@@ -163,7 +166,8 @@ struct drm_fabric_device_ops {
 	 * overwrites or clears them.
 	 *
 	 * Context: process. drm_fabric_device.users (read) of the owner, and for populate
-	 * mmap_lock (read) and page locks. May sleep, no waiting for memory.
+	 * mmap_lock (read) and page locks; fabric_ledger.alloc_lock: one at a time for each
+	 * region. May sleep, no waiting for memory.
 	 *
 	 * Return: 0 and *@offset; -ENOSPC: there is no such block: the core tries smaller ones,
 	 * and pages that get none are refused as DRM_FABRIC_REFUSED_NO_ROOM.
@@ -174,8 +178,8 @@ struct drm_fabric_device_ops {
 	 * @free: give back [@offset, @offset + @size), multiples of PAGE_SIZE: any part of what
 	 * was allocated, each byte once. The bytes need not be cleared.
 	 *
-	 * Context: any, also atomic: page-table locks and the RCU read lock may be held. Must not
-	 * sleep. Cannot fail.
+	 * Context: any, also atomic: a spinlock of the core's, page-table locks and the RCU read
+	 * lock may be held. Must not sleep. Cannot fail.
 	 */
 	void (*free)(struct drm_fabric_region *region, u64 offset, u64 size);
 
@@ -500,6 +504,8 @@ struct drm_fabric_vm {
 	bool dead;
 	/** @cred: of whoever made it: memory is placed for it on that one's account */
 	const struct cred *cred;
+	/** @opener: the process that made it, by its leader */
+	struct pid *opener;
 	/** @local: through which memory is placed on @fdev if that is preferred; NULL at first */
 	struct fabric_handle *local;
 };
