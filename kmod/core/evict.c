@@ -29,6 +29,7 @@
 
 #include "compat.h"
 #include "evict.h"
+#include "split.h"
 
 /*
  * A device that somebody takes away at leisure is no reason for the OOM killer to visit somebody
@@ -413,6 +414,18 @@ enum fabric_blocked evict_move_mapped(struct fabric_pagemap *pm, struct evict_wi
 	return blocked;
 }
 
+/* Large pages that others map, too: see split.c. What cannot be split now stays for others. */
+static void evict_split_shared(struct evict_window *w, struct mm_struct *mm, unsigned long start,
+			       unsigned long end)
+{
+	struct evict_place place = { .mm = mm };
+
+	for (place.address = ALIGN(start, PMD_SIZE); place.address + PMD_SIZE <= end;
+	     place.address += PMD_SIZE)
+		if (fabric_split_is_due(mm, place.address))
+			evict_split(&place, w);
+}
+
 /*
  * As many of the pages [first, end) as @alloc has placed side by side, by their address in @mm,
  * whose lock is held. What is there and is not theirs stays. True: all of them have moved.
@@ -430,6 +443,7 @@ static bool evict_move_by_address(struct fabric_pagemap *pm, struct evict_window
 	vma = find_vma(mm, start);
 	if (!vma || vma->vm_start > start || vma->vm_end < start + size)
 		return false;
+	evict_split_shared(w, mm, start, start + size);
 	evict_move_mapped(pm, w, vma, start, start + size, &moved);
 	return moved == end - first;
 }
@@ -449,13 +463,27 @@ static void evict_kill(struct evict_window *w, struct page *page)
 	evict_let_go(folio);
 }
 
-/* The first page from @index on, before @end, that is in another anon_vma, or free. */
+/* Split the folio of @page in whatever process maps it. False: as evict_lock_place(). */
+static bool evict_split_anywhere(struct page *page, struct evict_window *w, bool *busy)
+{
+	struct evict_place place;
+
+	for (unsigned int skip = 0; folio_test_large(page_folio(page)); skip++) {
+		if (!evict_lock_place(page, skip, &place, busy))
+			return false;
+		evict_split(&place, w);
+		evict_unlock_place(&place);
+	}
+	return true;
+}
+
+/* The first page from @index on, before @end, that is in another anon_vma, large, or free. */
 static unsigned long evict_place_end(struct fabric_pagemap *pm, unsigned long index,
 				     unsigned long end, const struct evict_place *place)
 {
 	struct page *page = pfn_to_page(PHYS_PFN(pm->pgmap.range.start));
 
-	while (index < end &&
+	while (index < end && !folio_test_large(page_folio(page + index)) &&
 	       (unsigned long)READ_ONCE(page_folio(page + index)->mapping) == place->mapping)
 		index++;
 	return index;
@@ -477,7 +505,8 @@ static enum fabric_blocked evict_move_by_rmap(struct fabric_pagemap *pm, struct 
 		struct page *page = pfn_to_page(PHYS_PFN(pm->pgmap.range.start) + first);
 
 		next = first + 1;
-		if (!evict_lock_place(page, 0, &place, &busy)) {
+		if (!evict_split_anywhere(page, w, &busy) ||
+		    !evict_lock_place(page, 0, &place, &busy)) {
 			if (busy && w->abandoned && !w->patient)
 				evict_kill(w, page);
 			else
@@ -487,9 +516,6 @@ static enum fabric_blocked evict_move_by_rmap(struct fabric_pagemap *pm, struct 
 		next = evict_place_end(pm, next, end, &place);
 		w->n_pages = next - first;
 		b = evict_move(pm, w, first);
-		if ((b == FABRIC_BLOCKED_MEMORY || b == FABRIC_BLOCKED_COPY) &&
-		    (w->src[0] & MIGRATE_PFN_COMPOUND))
-			evict_split(&place, w);
 		evict_unlock_place(&place);
 		blocked = max(blocked, b);
 	}

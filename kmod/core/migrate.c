@@ -251,8 +251,11 @@ static int populate_try(struct populate *p, unsigned long start, unsigned long e
 static int populate_piece(struct populate *p, unsigned long start, unsigned long end)
 {
 	static const unsigned long sizes[] = { SZ_64K, PAGE_SIZE };
-	int err = populate_try(p, start, end);
+	int err = -EBUSY;
 
+	/* What is to be split is moved in parts. */
+	if (end - start < PMD_SIZE || !fabric_split_is_due(p->mm, start))
+		err = populate_try(p, start, end);
 	/* The grant was revoked at this moment. */
 	if (err >= 0 || err == -ENODEV)
 		return err;

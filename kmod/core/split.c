@@ -10,6 +10,11 @@
  * So such a folio is split first, where it is mapped, for everybody. That cannot be done under the
  * fault, which holds the folio: a worker does it, and the fault comes again and finds small pages.
  *
+ * Nor may it leave its device as a whole in any other way while somebody may unmap it who does not
+ * wait for that: zap_huge_pmd() (7.3) takes the migration entry of a device folio for a mapping of
+ * it, and drops a mapping and a reference that the entry does not have. So whoever moves one holds
+ * the mmap_lock of the only process that maps it, or splits it before.
+ *
  * The worker needs the mmap_lock of some process that maps the folio, and does not get it while the
  * fault's caller keeps it and somebody waits to have it for writing. So a fault that may lets go of
  * it. One that may not (hmm_range_fault(), some of get_user_pages()) comes again only while that
@@ -17,6 +22,7 @@
  * see that by fabric_split_n_refused(), and come again after they have let go.
  */
 #include <linux/delay.h>
+#include <linux/leafops.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/sched/signal.h>
@@ -81,6 +87,43 @@ static void fabric_split_work(struct work_struct *work)
 void fabric_split_init(struct fabric_pagemap *pm)
 {
 	INIT_WORK(&pm->split_work, fabric_split_work);
+}
+
+/**
+ * fabric_split_is_due() - does a process share the large page of a device that it maps?
+ * @mm: its mmap_lock is held: it does not begin to share it meanwhile
+ * @address: aligned to PMD_SIZE
+ *
+ * Return: true: it must be split before it is moved.
+ */
+bool fabric_split_is_due(struct mm_struct *mm, unsigned long address)
+{
+	struct folio *folio;
+	softleaf_t entry;
+	pgd_t *pgd;
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	mmap_assert_locked(mm);
+	pgd = pgd_offset(mm, address);
+	if (pgd_none(*pgd))
+		return false;
+	p4d = p4d_offset(pgd, address);
+	if (p4d_none(*p4d))
+		return false;
+	pud = pud_offset(p4d, address);
+	if (pud_none(*pud) || pud_leaf(*pud))
+		return false;
+	pmd = pmd_offset(pud, address);
+	guard(spinlock)(pmd_lockptr(mm, pmd));
+	if (pmd_none(*pmd) || pmd_present(*pmd))
+		return false;
+	entry = softleaf_from_pmd(*pmd);
+	if (!softleaf_is_device_private(entry))
+		return false;
+	folio = softleaf_to_folio(entry);
+	return folio_mapcount(folio) > 1;
 }
 
 /* The fault is to come again. @failed: that has not helped up to now. */

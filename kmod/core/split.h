@@ -12,6 +12,7 @@ struct vm_fault;
 
 void fabric_split_init(struct fabric_pagemap *pm);
 bool fabric_split_first(struct vm_fault *vmf, vm_fault_t *ret);
+bool fabric_split_is_due(struct mm_struct *mm, unsigned long address);
 unsigned int fabric_split_n_refused(void);
 
 #endif /* FABRIC_SPLIT_H */
