@@ -198,27 +198,23 @@ static int find_edges(struct joiner *joiner)
 	const struct topology_device *first = &topology->devices[0];
 	bool first_on_switches = topology->attachments_first[1] > topology->attachments_first[0];
 	_cleanup_(freep) size_t *root_socket = malloc((topology->n_nodes + 1) * sizeof(*root_socket));
-	bool node_assumed = false;
+	_cleanup_(freep) size_t *firsts = malloc((n + 1) * sizeof(*firsts)); /* of each socket that has a root */
+	bool node_assumed = false, root_assumed = false;
+	size_t n_firsts = 0, n_roots = 0;
 
-	if (!root_socket)
+	if (!root_socket || !firsts)
 		return -ENOMEM;
 	memset(root_socket, 0xff, (topology->n_nodes + 1) * sizeof(*root_socket));
 	for (size_t i = 0; i < n; i++) {
 		const struct topology_device *device = &topology->devices[i];
 		bool on_switches = topology->attachments_first[i + 1] > topology->attachments_first[i];
-		size_t top, socket = i;
+		size_t top, j;
 
 		if (!device->resolved.has_path || device->resolved.uplink_assumed != first->resolved.uplink_assumed ||
 		    on_switches != first_on_switches ||
 		    (device->resolved.socket >= 0) != (first->resolved.socket >= 0) ||
 		    device->resolved.cpu_link_assumed != first->resolved.cpu_link_assumed)
 			return -E2BIG;
-		/* A socket is the first device that has it. Few: what has thousands of sockets is not one machine. */
-		for (size_t j = 0; j < i && j < 64; j++)
-			if (topology->devices[j].resolved.socket == device->resolved.socket) {
-				socket = j;
-				break;
-			}
 		if (device->resolved.above == TOPOLOGY_NONE)
 			return -E2BIG;
 		add_edge(joiner, i, nodes + device->resolved.above, device->resolved.uplink_mbps);
@@ -226,8 +222,17 @@ static int find_edges(struct joiner *joiner)
 		if (root_socket[top] != NOTHING &&
 		    topology->devices[root_socket[top]].resolved.socket != device->resolved.socket)
 			return -E2BIG;
-		if (root_socket[top] == NOTHING)
-			root_socket[top] = socket;
+		if (root_socket[top] != NOTHING)
+			continue;
+		/* A socket is the first device that has it. */
+		for (j = 0; j < n_firsts; j++)
+			if (topology->devices[firsts[j]].resolved.socket == device->resolved.socket)
+				break;
+		if (j == n_firsts)
+			firsts[n_firsts++] = i;
+		else if (topology->devices[firsts[j]].resolved.cpu_link_mbps != device->resolved.cpu_link_mbps)
+			return -E2BIG;
+		root_socket[top] = firsts[j];
 	}
 	for (size_t i = 0; i < topology->n_nodes; i++) {
 		const struct topology_node *node = &topology->nodes[i];
@@ -241,12 +246,17 @@ static int find_edges(struct joiner *joiner)
 			size_t socket = root_socket[i];
 
 			add_edge(joiner, nodes + i, sockets + socket, mbps);
+			root_assumed |= !is_free && node->resolved.uplink_assumed;
+			n_roots++;
 			add_edge(joiner, sockets + socket, root,
 				 first->resolved.socket >= 0 ? topology->devices[socket].resolved.cpu_link_mbps :
 							       INT64_MAX);
 		}
 	}
 	joiner->assumed = first->resolved.uplink_assumed || first_on_switches;
+	/* On the way from one root to another, and from one socket to another. */
+	node_assumed |= n_roots > 1 && root_assumed;
+	node_assumed |= n_firsts > 1 && first->resolved.socket >= 0 && first->resolved.cpu_link_assumed;
 	/* Which of the pairs those links are in would have to be told apart. */
 	return node_assumed && !joiner->assumed ? -E2BIG : 0;
 }
