@@ -518,7 +518,8 @@ struct fabricmap_fragmentation {
 	uint64_t permille; /* of the free devices that are not in it */
 	uint64_t n_sets[16]; /* sets of 1, 2, 4, ... devices that can be had one after the other */
 	uint64_t n_sizes; /* entries of it */
-	uint64_t reserved[4];
+	uint64_t largest_proved; /* 1: there is certainly no larger set than that; 0: it is the largest that was found */
+	uint64_t reserved[3];
 };
 
 /** fabricmap_pool_fragmentation() - how well the free devices can be used. 0, -ENOMEM */

@@ -394,6 +394,39 @@ START_TEST(refusals_can_be_acted_on)
 }
 END_TEST
 
+/* More than 24 of which nothing is known but pairs: the largest set is looked for, not only that all are too many. */
+START_TEST(refusals_of_irregular_machines)
+{
+	enum { N = 40 };
+	struct topology_builder *builder = machine_new();
+	struct place_request request = { .count = N - 2, .linked = PLACE_LINKED_REQUIRED };
+	struct topology *topology;
+	char names[N][16];
+	uint32_t state = 1;
+
+	for (size_t i = 0; i < N; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "0000:%02zx:00.0", i + 1);
+		machine_add(builder, names[i], TOPOLOGY_STATE_ONLINE, 500);
+	}
+	/* A third of all pairs, and all of the last six. */
+	for (size_t i = 0; i < N; i++)
+		for (size_t j = 0; j < i; j++) {
+			state = state * 1664525 + 1013904223;
+			if ((i < N - 4 && state >> 24 < 80) || j >= N - 6)
+				machine_join(builder, names[i], names[j], TOPOLOGY_LINK_XGMI, 50000);
+		}
+	topology = machine_finish(builder);
+	refused(topology, &request, -ENOSPC,
+		"40 devices free, but no 38 that are linked; largest such set: 0000:23:00.0, 0000:24:00.0, "
+		"0000:25:00.0, 0000:26:00.0, 0000:27:00.0, 0000:28:00.0");
+	request.count = N + 1;
+	refused(topology, &request, -ENOSPC,
+		"40 devices free, 41 asked, and there are no others; largest linked free set: 0000:23:00.0, "
+		"0000:24:00.0, 0000:25:00.0, 0000:26:00.0, 0000:27:00.0, 0000:28:00.0");
+	topology_unref(topology);
+}
+END_TEST
+
 /* A snapshot in which only free bytes and states differ makes no graph again; taken devices stay taken. */
 START_TEST(site_keeps_its_graphs)
 {
@@ -436,9 +469,16 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		linked_pair_wins,	  refusal_says_why_of_each,	wrong_questions,
-		tightest_region_is_taken, random_machines_in_any_order, large_machine_is_exact_and_deterministic,
-		wishes_are_kept,	  refusals_can_be_acted_on,	site_keeps_its_graphs,
+		linked_pair_wins,
+		refusal_says_why_of_each,
+		wrong_questions,
+		tightest_region_is_taken,
+		random_machines_in_any_order,
+		large_machine_is_exact_and_deterministic,
+		wishes_are_kept,
+		refusals_can_be_acted_on,
+		site_keeps_its_graphs,
+		refusals_of_irregular_machines,
 	};
 
 	return machine_run_suite("place", tests, sizeof(tests) / sizeof(tests[0]));

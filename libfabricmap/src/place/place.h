@@ -63,6 +63,7 @@ struct place_failure {
 	bool proved; /* -ENOSPC: there is certainly no such set */
 	size_t *largest; /* -ENOSPC: the largest set that is linked, or would do, as the reason says; devices */
 	size_t n_largest;
+	bool largest_proved; /* there is no larger one */
 };
 
 struct placement *placement_free(struct placement *placement);

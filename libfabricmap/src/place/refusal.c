@@ -236,7 +236,7 @@ static void print_free(FILE *file, const struct question *question, const struct
 		fprintf(file, " and %zu more", n_more);
 	if (n == 0)
 		return;
-	fprintf(file, "; largest linked free set: ");
+	fprintf(file, "; largest linked free set%s: ", failure->largest_proved ? "" : " found");
 	print_devices(file, topology, failure->largest, failure->n_largest);
 }
 
@@ -360,9 +360,9 @@ static int print_no_pairs(FILE *file, const struct question *question, const str
 	if (!refusal->proved)
 		fprintf(file, " were found (there may be some)");
 	if (refusal->n_largest > 1) {
-		fprintf(file, refusal->proved ? "; largest such set: " : "; largest such set found: ");
+		fprintf(file, "; largest such set%s: ", refusal->largest_proved ? "" : " found");
 		print_devices(file, question->topology, refusal->largest, refusal->n_largest);
-	} else if (refusal->proved && request->count > 2) {
+	} else if (refusal->proved && refusal->largest_proved && request->count > 2) {
 		fprintf(file, ", nor any two");
 	}
 	if (request->link_type && refusal->n_largest < 2)
@@ -393,9 +393,11 @@ static int find_largest_linked(const struct question *question, struct place_fai
 	if (r == 0) {
 		failure->largest = steal_ptr(&answer.devices);
 		failure->n_largest = answer.n_devices;
+		failure->largest_proved = true;
 	} else if (r == -ENOSPC) {
 		failure->largest = steal_ptr(&refusal.largest);
 		failure->n_largest = refusal.n_largest;
+		failure->largest_proved = refusal.largest_proved;
 	} else {
 		return r;
 	}
@@ -437,6 +439,7 @@ int question_refused(const struct question *question, const struct place_refusal
 		else
 			memcpy(failure->largest, refusal->largest, refusal->n_largest * sizeof(*failure->largest));
 		failure->n_largest = failure->largest ? refusal->n_largest : 0;
+		failure->largest_proved = refusal->largest_proved;
 		break;
 	}
 	if (fclose(file) != 0 || r < 0)

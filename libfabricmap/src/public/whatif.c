@@ -121,6 +121,7 @@ FABRICMAP_EXPORT int fabricmap_pool_fragmentation(struct fabricmap_pool *pool, i
 	*ret = (struct fabricmap_fragmentation){
 		.n_free = inner.n_free,
 		.largest = inner.largest,
+		.largest_proved = inner.largest_proved,
 		.permille = inner.permille,
 		.n_sizes = inner.n_sizes,
 	};
