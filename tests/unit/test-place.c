@@ -394,6 +394,130 @@ START_TEST(refusals_can_be_acted_on)
 }
 END_TEST
 
+static void add_sm100(struct topology_builder *builder, const char *name)
+{
+	const struct topology_device device = {
+		.name = (char *)name,
+		.state = TOPOLOGY_STATE_UNMANAGED,
+		.arch = (char *)"sm100",
+		.numa_node = TOPOLOGY_UNKNOWN,
+	};
+
+	ck_assert_int_eq(topology_builder_add_device(builder, &device), 0);
+}
+
+static void add_links(struct topology_builder *builder, const char *a, const char *b, int64_t mbps, int64_t count,
+		      int64_t n_records)
+{
+	for (size_t i = 0; i < 2; i++) {
+		const struct topology_link link = {
+			.type = TOPOLOGY_LINK_NVLINK,
+			.up = true,
+			.read_bandwidth_mbps = mbps,
+			.write_bandwidth_mbps = mbps,
+			.read_latency_ns = TOPOLOGY_UNKNOWN,
+			.write_latency_ns = TOPOLOGY_UNKNOWN,
+			.hops = TOPOLOGY_UNKNOWN,
+			.measured_at_s = TOPOLOGY_UNKNOWN,
+			.count = count,
+			.n_records = n_records,
+			.pci_bandwidth_mbps = TOPOLOGY_UNKNOWN,
+		};
+
+		ck_assert_int_eq(topology_builder_add_link(builder, i ? b : a, i ? a : b, &link), 0);
+	}
+}
+
+/*
+ * 255 links of 40100 MB/s are more than one record may say as a bandwidth, and they are what the pair has. What several
+ * records come to beyond any machine is cut where it is read: so everybody sees the same, and that it is a guess.
+ */
+START_TEST(pairs_of_more_than_a_record)
+{
+	struct topology_builder *builder = machine_new();
+	struct place_request request = { .count = 2, .any_device = true };
+	struct placement *placement;
+	struct topology *topology;
+
+	for (size_t i = 0; i < 4; i++)
+		add_sm100(builder,
+			  (const char *const[]){ "0000:01:00.0", "0000:02:00.0", "0000:03:00.0", "0000:04:00.0" }[i]);
+	add_links(builder, "0000:01:00.0", "0000:02:00.0", 10000000, 0, 0);
+	add_links(builder, "0000:03:00.0", "0000:04:00.0", TOPOLOGY_UNKNOWN, 255, 0);
+	topology = machine_finish(builder);
+	machine_check_warnings(topology, "a legal count", NULL);
+	ck_assert_int_eq(topology_pair(topology, 2, 3).bandwidth_mbps, 10225500);
+	ck_assert(!topology_pair(topology, 2, 3).assumed);
+	ck_assert_int_eq(place(topology, &request, &placement, NULL), 0);
+	ck_assert_uint_eq(placement->devices[0].device, 2);
+	ck_assert_int_eq(placement->bottleneck_mbps, 10225500);
+	ck_assert_int_eq(placement->answer.bound_sum_mbps, 10225500);
+	ck_assert(placement->exact);
+	placement_free(placement);
+	request.least_mbps = 10000001;
+	request.exclude = (const char *const[]){ "0000:04:00.0" };
+	request.n_exclude = 1;
+	ck_assert_int_eq(place(topology, &request, &placement, NULL), -ENOSPC);
+	topology_unref(topology);
+
+	builder = machine_new();
+	add_sm100(builder, "0000:01:00.0");
+	add_sm100(builder, "0000:02:00.0");
+	add_links(builder, "0000:01:00.0", "0000:02:00.0", 50000000, 0, 10);
+	topology = machine_finish(builder);
+	machine_check_warnings(topology, "ten of the most",
+			       "impossible link: 0000:01:00.0 -> 0000:02:00.0: more than 16777215 MB/s together");
+	ck_assert_int_eq(topology_pair(topology, 0, 1).bandwidth_mbps, TOPOLOGY_PAIR_MBPS_MAX);
+	ck_assert(topology_pair(topology, 0, 1).assumed);
+	request = (struct place_request){ .count = 2, .any_device = true };
+	ck_assert_int_eq(place(topology, &request, &placement, NULL), 0);
+	ck_assert_int_eq(placement->answer.sum_mbps, TOPOLOGY_PAIR_MBPS_MAX);
+	ck_assert_uint_eq(placement->answer.n_assumed, 1);
+	placement_free(placement);
+	topology_unref(topology);
+}
+END_TEST
+
+/* Two switches, each with as much as one attachment may have: together more than a pair can. */
+START_TEST(switches_of_more_than_a_pair)
+{
+	struct topology_builder *builder = machine_new();
+	struct topology *topology;
+
+	add_sm100(builder, "0000:01:00.0");
+	add_sm100(builder, "0000:02:00.0");
+	for (size_t i = 0; i < 4; i++) {
+		char *name = (char *)(i < 2 ? "switch0" : "switch1");
+		const struct topology_node node = {
+			.name = name,
+			.kind = TOPOLOGY_NODE_SWITCH,
+			.uplink = { .bandwidth_mbps = TOPOLOGY_UNKNOWN },
+			.numa_node = TOPOLOGY_UNKNOWN,
+			.socket = TOPOLOGY_UNKNOWN,
+			.model = TOPOLOGY_UNKNOWN,
+			.port_mbps = TOPOLOGY_UNKNOWN,
+		};
+		const struct topology_attachment at = {
+			.type = TOPOLOGY_LINK_NVLINK,
+			.to_bandwidth_mbps = 10000000,
+			.from_bandwidth_mbps = 10000000,
+		};
+
+		if (i % 2 == 0)
+			ck_assert_int_eq(topology_builder_add_node(builder, &node), 0);
+		ck_assert_int_eq(topology_builder_add_attachment(builder, i % 2 ? "0000:01:00.0" : "0000:02:00.0", name,
+								 &at),
+				 0);
+	}
+	topology = machine_finish(builder);
+	machine_check_warnings(topology, "two switches",
+			       "impossible link: 0000:01:00.0 -> all its switches: more than 16777215 MB/s together");
+	ck_assert_int_eq(topology_pair(topology, 0, 1).bandwidth_mbps, TOPOLOGY_PAIR_MBPS_MAX);
+	ck_assert(topology_pair(topology, 0, 1).assumed);
+	topology_unref(topology);
+}
+END_TEST
+
 /* More than 24 of which nothing is known but pairs: the largest set is looked for, not only that all are too many. */
 START_TEST(refusals_of_irregular_machines)
 {
@@ -479,6 +603,8 @@ int main(void)
 		refusals_can_be_acted_on,
 		site_keeps_its_graphs,
 		refusals_of_irregular_machines,
+		pairs_of_more_than_a_record,
+		switches_of_more_than_a_pair,
 	};
 
 	return machine_run_suite("place", tests, sizeof(tests) / sizeof(tests[0]));

@@ -13,6 +13,8 @@
 #include "base/base.h"
 #include "place/paths.h"
 
+#include <assert.h>
+
 static bool shares_switch(const struct topology *topology, enum topology_link_type type, size_t a, size_t b)
 {
 	const struct topology_attachment *at = topology->attachments;
@@ -56,8 +58,7 @@ static struct place_pair pair_of(const struct topology *topology, struct site_re
 	struct topology_pair pair = topology_pair(topology, a, b);
 	struct place_pair result = { .mbps = pair.bandwidth_mbps };
 
-	if (result.mbps > PLACE_MBPS_MAX)
-		result.mbps = PLACE_MBPS_MAX;
+	static_assert((int)PLACE_MBPS_MAX == (int)TOPOLOGY_PAIR_MBPS_MAX, "no pair is cut on the way");
 	if (pair.assumed)
 		result.flags |= PLACE_PAIR_ASSUMED;
 	if (pair.linked)
