@@ -309,7 +309,7 @@ struct fabricmap_placement;
  * Who asks often makes a pool (below), which keeps what it has found out about the machine.
  *
  * Return: 0, -EINVAL @count is 0, -ENODEV an excluded name is no device, -ENOSPC not enough devices, -E2BIG as
- * fabricmap_pool_new(), -ENOMEM.
+ * fabricmap_pool_place(), -ENOMEM.
  */
 int fabricmap_place(const struct fabricmap *map, uint64_t count, uint64_t bytes, const char *const *exclude,
 		    size_t n_exclude, struct fabricmap_placement **ret, char **ret_reason);
@@ -450,7 +450,7 @@ struct fabricmap_pool;
 /**
  * fabricmap_pool_new() - all devices are free. Holds a reference to @map
  *
- * Return: 0; -E2BIG more than 1,200 devices, and their links form no tree of small parts; -ENOMEM.
+ * Return: 0, -ENOMEM.
  */
 int fabricmap_pool_new(struct fabricmap *map, struct fabricmap_pool **ret);
 struct fabricmap_pool *fabricmap_pool_free(struct fabricmap_pool *pool);
@@ -473,8 +473,8 @@ int fabricmap_pool_give(struct fabricmap_pool *pool, const char *const *devices,
  * irregular parts, no better set exists; elsewhere fabricmap_placement_bound() says how much better one could be.
  *
  * Return: 0; -EINVAL a count of 0, fewer than are required, or one required twice or not free; -ENODEV a device, group or
- * network card is not there; -ENOSPC there is no such set; -E2BIG as fabricmap_pool_new(), of the links that the request
- * is about; -ENOMEM.
+ * network card is not there; -ENOSPC there is no such set; -E2BIG more than 1,200 candidates (free,
+ * not excluded), and their links form no tree of small parts: the reason names a device that does not fit; -ENOMEM.
  */
 int fabricmap_pool_place(struct fabricmap_pool *pool, const struct fabricmap_request *request,
 			 struct fabricmap_placement **ret, char **ret_reason);
@@ -486,7 +486,8 @@ int fabricmap_pool_refusal_is_proved(const struct fabricmap_pool *pool);
 
 /*
  * Sets of devices, by names in order. Of the free devices of a pool that are online; with @linked only those pairs count
- * that reach each other in place, and always only those of at least @least_mbps.
+ * that reach each other in place, and always only those of at least @least_mbps. All of them: -E2BIG more than 1,200
+ * devices, and their links form no tree of small parts.
  */
 struct fabricmap_sets;
 

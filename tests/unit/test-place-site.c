@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/base.h"
 #include "machine.h"
 #include "place/place.h"
 
@@ -6,6 +7,8 @@
 #include <stdio.h>
 
 enum { BOARD = 4, BOARDS = 350 };
+
+#define ODD "00ff:00:00.0"
 
 static void device_name(size_t i, char name[static 16])
 {
@@ -30,9 +33,10 @@ static void add_bridge(struct topology_builder *builder, const char *name, const
 
 /*
  * Boards of four devices, each below a bridge of its own, these below shelves of 25 boards with uplinks of two widths, and
- * these below one root. Ring links join the devices of a board; with @across one more joins two boards.
+ * these below one root. Ring links join the devices of a board; with @across one more joins two boards, and with @odd there
+ * is one more device, of which no path is known.
  */
-static struct topology *shelves(bool across)
+static struct topology *shelves(bool across, bool odd)
 {
 	struct topology_builder *builder = machine_new();
 
@@ -66,6 +70,8 @@ static struct topology *shelves(bool across)
 	}
 	if (across)
 		machine_join(builder, "0000:00:00.0", "0001:00:00.0", TOPOLOGY_LINK_XGMI, 40000);
+	if (odd)
+		machine_add(builder, ODD, TOPOLOGY_STATE_ONLINE, 500);
 	return machine_finish(builder);
 }
 
@@ -93,13 +99,13 @@ static void compare_with_rule(const struct topology *topology, const struct plac
 START_TEST(many_devices_by_their_paths)
 {
 	static const struct site_relation relations[] = { { 0 }, { .linked = true } };
-	struct topology *topology = shelves(false);
+	struct topology *topology = shelves(false, false);
 
 	ck_assert_uint_gt(topology->n_devices, SITE_DENSE_MAX);
 	for (size_t i = 0; i < sizeof(relations) / sizeof(relations[0]); i++) {
 		struct place_graph *graph;
 
-		ck_assert_int_eq(site_graph_new(topology, relations[i], &graph), 0);
+		ck_assert_int_eq(site_graph_new(topology, relations[i], NULL, &graph, NULL), 0);
 		ck_assert_uint_le(place_graph_irregular(graph), BOARD);
 		compare_with_rule(topology, graph, relations[i].linked);
 		place_graph_unref(graph);
@@ -111,18 +117,104 @@ END_TEST
 /* A link between two boards of many: neither looks the same from everywhere, and nothing is guessed. */
 START_TEST(many_devices_without_a_form)
 {
-	struct topology *topology = shelves(true);
-	const struct place_request request = { .count = 2 };
+	struct topology *topology = shelves(true, false);
+	struct place_request request = { .count = 2 };
 	struct place_failure failure = { 0 };
 	struct placement *placement;
 	struct place_graph *graph;
 
-	ck_assert_int_eq(site_graph_new(topology, (struct site_relation){ 0 }, &graph), -E2BIG);
+	ck_assert_int_eq(site_graph_new(topology, (struct site_relation){ 0 }, NULL, &graph, NULL), -E2BIG);
 	ck_assert_int_eq(place(topology, &request, &placement, &failure), -E2BIG);
-	ck_assert_str_eq(failure.reason,
-			 "1400 devices, and their links form no tree of small parts: that is solved for "
-			 "up to 1200 (make a topology of fewer)");
+	ck_assert_str_eq(
+		failure.reason,
+		"1400 devices, and their links form no tree of small parts (0000:00:00.0: others are nearer to "
+		"some of the devices that it is joined with): that is solved for up to 1200 (exclude what does "
+		"not fit, or all but so many)");
 	place_failure_fini(&failure);
+	/* Without it there is a tree again. */
+	request.exclude = (const char *const[]){ "0000:00:00.0" };
+	request.n_exclude = 1;
+	ck_assert_int_eq(place(topology, &request, &placement, &failure), 0);
+	ck_assert(placement->exact);
+	ck_assert_int_eq(placement->bottleneck_mbps, 40000);
+	placement_free(placement);
+	topology_unref(topology);
+}
+END_TEST
+
+/* So few are left that all their pairs are asked of the rule, whatever form they have. */
+START_TEST(few_of_many_need_no_form)
+{
+	struct topology *topology = shelves(true, false);
+	_cleanup_(freep) const char **names = calloc(topology->n_devices, sizeof(*names));
+	struct place_request request = { .count = 5, .linked = PLACE_LINKED_REQUIRED };
+	struct place_failure failure = { 0 };
+	struct placement *placement;
+
+	ck_assert_ptr_nonnull(names);
+	for (size_t i = 600; i < topology->n_devices; i++)
+		names[request.n_busy++] = topology->devices[i].name;
+	request.busy = names;
+	ck_assert_int_eq(place(topology, &request, &placement, &failure), -ENOSPC);
+	ck_assert_str_eq(failure.reason, "600 devices free, but no 5 that are linked; largest such set: 0001:98:00.0, "
+					 "0001:99:00.0");
+	place_failure_fini(&failure);
+	request.count = 2;
+	ck_assert_int_eq(place(topology, &request, &placement, &failure), 0);
+	ck_assert(placement->exact);
+	ck_assert(placement->linked);
+	placement_free(placement);
+	topology_unref(topology);
+}
+END_TEST
+
+/* One that does not fit is named, and who does without it does without its harm: excluded, busy or taken. */
+START_TEST(odd_one_of_many)
+{
+	static const char *const odd[] = { ODD };
+	struct topology *topology = shelves(false, true);
+	struct place_request request = { .count = 5, .objective = PLACE_SUM };
+	struct place_failure failure = { 0 };
+	struct placement *placement;
+	struct place_site *site;
+	const struct place_pool *pool;
+	ssize_t device = topology_device_find(topology, ODD);
+	size_t taken = (size_t)device;
+	int64_t sum_mbps;
+
+	ck_assert_int_ge(device, 0);
+	ck_assert_int_eq(place_site_new(topology, &site), 0);
+	ck_assert_int_eq(place_site_pool(site, (struct site_relation){ 0 }, &pool), -E2BIG);
+	ck_assert_int_eq(place_at(site, &request, &placement, &failure), -E2BIG);
+	ck_assert_str_eq(failure.reason,
+			 "1401 devices, and their links form no tree of small parts (" ODD
+			 " beside 0000:00:00.0: its PCI "
+			 "path is not known): that is solved for up to 1200 (exclude what does not fit, or all but so "
+			 "many)");
+	place_failure_fini(&failure);
+	request.exclude = odd;
+	request.n_exclude = 1;
+	ck_assert_int_eq(place_at(site, &request, &placement, &failure), 0);
+	ck_assert(placement->exact);
+	sum_mbps = placement->sum_mbps;
+	placement_free(placement);
+	request = (struct place_request){ .count = 5, .objective = PLACE_SUM, .busy = odd, .n_busy = 1 };
+	ck_assert_int_eq(place_at(site, &request, &placement, &failure), 0);
+	ck_assert_int_eq(placement->sum_mbps, sum_mbps);
+	placement_free(placement);
+	request.n_busy = 0;
+	ck_assert_int_eq(place_site_take(site, &taken, 1), 0);
+	ck_assert_int_eq(place_at(site, &request, &placement, &failure), 0);
+	ck_assert_int_eq(placement->sum_mbps, sum_mbps);
+	placement_free(placement);
+	place_site_free(site);
+	topology_unref(topology);
+
+	/* The same as of the machine that never had it. */
+	topology = shelves(false, false);
+	ck_assert_int_eq(place(topology, &request, &placement, &failure), 0);
+	ck_assert_int_eq(placement->sum_mbps, sum_mbps);
+	placement_free(placement);
 	topology_unref(topology);
 }
 END_TEST
@@ -186,7 +278,7 @@ START_TEST(socket_of_two_roots_among_many)
 		}
 	}
 	topology = machine_finish(builder);
-	ck_assert_int_eq(site_graph_new(topology, (struct site_relation){ 0 }, &graph), 0);
+	ck_assert_int_eq(site_graph_new(topology, (struct site_relation){ 0 }, NULL, &graph, NULL), 0);
 	compare_with_rule(topology, graph, false);
 	place_graph_unref(graph);
 	ck_assert_int_eq(place(topology, &request, &placement, NULL), 0);
@@ -200,8 +292,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		many_devices_by_their_paths,
-		many_devices_without_a_form,
+		many_devices_by_their_paths,	many_devices_without_a_form, few_of_many_need_no_form, odd_one_of_many,
 		socket_of_two_roots_among_many,
 	};
 

@@ -71,10 +71,6 @@ int map_open(const char *verb, const char *root, struct fabricmap **ret)
 /* What was asked, and why it is not to be had. */
 static void refused_print(const char *verb, uint64_t count, int r, const char *why_not)
 {
-	/* Of a pool: nobody has words for it yet. */
-	if (r == -E2BIG && !why_not)
-		why_not = "more than 1200 devices, and their links form no tree of small parts (make a topology of "
-			  "fewer)";
 	error_print("%s: %llu device%s: %s%s", verb, (unsigned long long)count, count == 1 ? "" : "s",
 		    why_not ?: reason(r), why_not ? "" : remedy(r));
 }
