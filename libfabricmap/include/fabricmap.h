@@ -469,8 +469,8 @@ int fabricmap_pool_give(struct fabricmap_pool *pool, const char *const *devices,
  * @ret: the caller frees it with fabricmap_placement_free()
  * @ret_reason: as fabricmap_place()
  *
- * Takes nothing. Up to 24 candidates, and among any number where the machine is made of symmetric parts, trees and small
- * irregular parts, no better set exists; elsewhere fabricmap_placement_bound() says how much better one could be.
+ * Takes nothing. Up to 24 candidates, and among any number where the machine is made of symmetric parts, trees and a few
+ * small irregular parts, no better set exists; elsewhere fabricmap_placement_bound() says how much better one could be.
  *
  * Return: 0; -EINVAL a count of 0, fewer than are required, or one required twice or not free; -ENODEV a device, group or
  * network card is not there; -ENOSPC there is no such set; -E2BIG more than 1,200 candidates (free,
