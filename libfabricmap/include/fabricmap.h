@@ -571,7 +571,8 @@ struct fabricmap_accessor {
  * Locations are regions that all who use the range reach in place, and NUMA nodes; those with room for all of it first,
  * then those with some. What is not known is assumed, and said: fabricmap_locations_is_assumed().
  *
- * Return: 0; -EINVAL nobody uses it, a weight is out of range, no such objective; -ENODEV an accessor is not there;
+ * Return: 0; -EINVAL nobody uses it, a weight is out of range, no such objective; -ENODEV an accessor is not there, or
+ * what is excluded is no device and no node;
  * -ENOSPC nothing is in reach of all and has room; -ENOMEM.
  */
 int fabricmap_place_memory(const struct fabricmap *map, uint64_t bytes, const char *objective,
