@@ -357,6 +357,8 @@ const char *fabricmap_placement_objective(const struct fabricmap_placement *plac
  *
  * "remainder-cut-names" (up to 16 candidates): the one that leaves the best set of its size to others, then the one with
  * the least bandwidth to the devices that remain, then the lowest names. "cut-names" (up to 24): without the first.
+ * What remains are candidates: devices that the request excludes, or that are not what it is about, do not count, as if
+ * they were not free.
  * "best-fit": in each part of the machine from where the fewest devices are free. "first": nothing of that.
  */
 const char *fabricmap_placement_tie_rule(const struct fabricmap_placement *placement);
@@ -542,13 +544,55 @@ struct fabricmap_change {
  * @ret: for sets of 1, 2, 4, ... devices
  * @size: entries of @ret
  *
- * For a lease that holds one of them: give its devices back to a pool of its own, and ask for the rest of them and as
- * many others (fabricmap_request_add_required(), _add_excluded()).
+ * What becomes of leases: fabricmap_removal_new().
  *
  * Return: how many entries were written; -ENODEV a name is none, -EINVAL no such objective, -ENOMEM.
  */
 int fabricmap_pool_removal(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
 			   const char *objective, struct fabricmap_change *ret, size_t size);
+
+/* Devices that a pool has given away together, by names. */
+struct fabricmap_lease {
+	const char *const *devices;
+	size_t n_devices;
+};
+
+/* What becomes of leases that lose devices. */
+struct fabricmap_removal;
+
+/**
+ * fabricmap_removal_new() - leases that lose something if devices go, and the best that could be had for each
+ * @devices: names of those that go
+ * @objective: as fabricmap_request_set_objective(); of pair bandwidths, linked or not
+ * @leases: of devices that are taken in @pool (fabricmap_pool_take()); NULL if @n_leases is 0
+ * @ret: the caller frees it with fabricmap_removal_free(); it holds a reference to the pool's map
+ *
+ * A lease keeps what stays, and is offered the free devices that are best with that: each by itself, so two of them may
+ * be offered the same. Nothing is changed.
+ *
+ * Return: 0; -ENODEV a name is none; -EINVAL no such objective, or a lease holds a device that is free, or that is named
+ * twice; -E2BIG as all questions about what if; -ENOMEM.
+ */
+int fabricmap_removal_new(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
+			  const char *objective, const struct fabricmap_lease *leases, size_t n_leases,
+			  struct fabricmap_removal **ret);
+struct fabricmap_removal *fabricmap_removal_free(struct fabricmap_removal *removal);
+
+/** fabricmap_removal_n_leases() - those that lose something, in the order in which they were given */
+size_t fabricmap_removal_n_leases(const struct fabricmap_removal *removal);
+
+/**
+ * fabricmap_removal_lease() - one of them
+ * @ret_lease: its index among those that were given
+ * @ret: what it holds, and what it would hold then; FABRICMAP_UNKNOWN after: as many are not to be had
+ *
+ * Return: 0, -ENOENT @index is out of range.
+ */
+int fabricmap_removal_lease(const struct fabricmap_removal *removal, size_t index, size_t *ret_lease,
+			    struct fabricmap_change *ret);
+
+/** fabricmap_removal_device() - what it would hold, by names in order; NULL: there are no more, or none */
+const char *fabricmap_removal_device(const struct fabricmap_removal *removal, size_t index, size_t device);
 
 /* ---- which memory ---- */
 
