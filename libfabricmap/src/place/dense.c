@@ -141,7 +141,7 @@ static bool fill_row_but_few(const struct dense *dense, uint32_t i, int32_t thre
 	const uint16_t *order = &block->order[(size_t)dense->columns[i] * block->n];
 	const place_cell *cells = &block->cells[(size_t)dense->columns[i] * block->n];
 
-	if (cells[order[block->n - block->n / 8]] < threshold)
+	if (block->n < 8 || cells[order[block->n - block->n / 8]] < threshold)
 		return false;
 	memset(row, 0xff, dense->graph.n_words * sizeof(*row));
 	if (dense->n % 64 > 0)
