@@ -194,8 +194,6 @@ static int placing_start(struct call *call, const struct place_request *request,
 	r = topology_watch_site(call->manager->watch, &site);
 	if (r == 0)
 		r = place_at(site, request, &placement, &failure);
-	else if (r == -E2BIG)
-		r = place_too_irregular(topology, &failure);
 	if (r == -ENODEV || r == -ENOSPC || r == -E2BIG) {
 		reply_not_placed(call, topology, request, r, &failure);
 		r = 0;

@@ -37,7 +37,7 @@ const struct topology *topology_watch_current(struct topology_watch *watch);
 
 /*
  * The same as placement sees it: graphs of the machine are made when they are first asked for, and again only when
- * devices or links have changed. The watch's, of what topology_watch_current() said last. -E2BIG as place_site_new().
+ * devices or links have changed. The watch's, of what topology_watch_current() said last. -ENOMEM.
  */
 int topology_watch_site(struct topology_watch *watch, struct place_site **ret);
 

@@ -309,7 +309,7 @@ struct fabricmap_placement;
  * Who asks often makes a pool (below), which keeps what it has found out about the machine.
  *
  * Return: 0, -EINVAL @count is 0, -ENODEV an excluded name is no device, -ENOSPC not enough devices, -E2BIG as
- * fabricmap_pool_new(), -ENOMEM.
+ * fabricmap_pool_place(), -ENOMEM.
  */
 int fabricmap_place(const struct fabricmap *map, uint64_t count, uint64_t bytes, const char *const *exclude,
 		    size_t n_exclude, struct fabricmap_placement **ret, char **ret_reason);
@@ -357,6 +357,8 @@ const char *fabricmap_placement_objective(const struct fabricmap_placement *plac
  *
  * "remainder-cut-names" (up to 16 candidates): the one that leaves the best set of its size to others, then the one with
  * the least bandwidth to the devices that remain, then the lowest names. "cut-names" (up to 24): without the first.
+ * What remains are candidates: devices that the request excludes, or that are not what it is about, do not count, as if
+ * they were not free.
  * "best-fit": in each part of the machine from where the fewest devices are free. "first": nothing of that.
  */
 const char *fabricmap_placement_tie_rule(const struct fabricmap_placement *placement);
@@ -450,7 +452,7 @@ struct fabricmap_pool;
 /**
  * fabricmap_pool_new() - all devices are free. Holds a reference to @map
  *
- * Return: 0; -E2BIG more than 1,200 devices, and their links form no tree of small parts; -ENOMEM.
+ * Return: 0, -ENOMEM.
  */
 int fabricmap_pool_new(struct fabricmap *map, struct fabricmap_pool **ret);
 struct fabricmap_pool *fabricmap_pool_free(struct fabricmap_pool *pool);
@@ -469,12 +471,12 @@ int fabricmap_pool_give(struct fabricmap_pool *pool, const char *const *devices,
  * @ret: the caller frees it with fabricmap_placement_free()
  * @ret_reason: as fabricmap_place()
  *
- * Takes nothing. Up to 24 candidates, and among any number where the machine is made of symmetric parts, trees and small
- * irregular parts, no better set exists; elsewhere fabricmap_placement_bound() says how much better one could be.
+ * Takes nothing. Up to 24 candidates, and among any number where the machine is made of symmetric parts, trees and a few
+ * small irregular parts, no better set exists; elsewhere fabricmap_placement_bound() says how much better one could be.
  *
  * Return: 0; -EINVAL a count of 0, fewer than are required, or one required twice or not free; -ENODEV a device, group or
- * network card is not there; -ENOSPC there is no such set; -E2BIG as fabricmap_pool_new(), of the links that the request
- * is about; -ENOMEM.
+ * network card is not there; -ENOSPC there is no such set; -E2BIG more than 1,200 candidates (free,
+ * not excluded), and their links form no tree of small parts: the reason names a device that does not fit; -ENOMEM.
  */
 int fabricmap_pool_place(struct fabricmap_pool *pool, const struct fabricmap_request *request,
 			 struct fabricmap_placement **ret, char **ret_reason);
@@ -486,7 +488,8 @@ int fabricmap_pool_refusal_is_proved(const struct fabricmap_pool *pool);
 
 /*
  * Sets of devices, by names in order. Of the free devices of a pool that are online; with @linked only those pairs count
- * that reach each other in place, and always only those of at least @least_mbps.
+ * that reach each other in place, and always only those of at least @least_mbps. All of them: -E2BIG more than 1,200
+ * devices, and their links form no tree of small parts.
  */
 struct fabricmap_sets;
 
@@ -518,7 +521,8 @@ struct fabricmap_fragmentation {
 	uint64_t permille; /* of the free devices that are not in it */
 	uint64_t n_sets[16]; /* sets of 1, 2, 4, ... devices that can be had one after the other */
 	uint64_t n_sizes; /* entries of it */
-	uint64_t reserved[4];
+	uint64_t largest_proved; /* 1: there is certainly no larger set than that; 0: it is the largest that was found */
+	uint64_t reserved[3];
 };
 
 /** fabricmap_pool_fragmentation() - how well the free devices can be used. 0, -ENOMEM */
@@ -540,13 +544,55 @@ struct fabricmap_change {
  * @ret: for sets of 1, 2, 4, ... devices
  * @size: entries of @ret
  *
- * For a lease that holds one of them: give its devices back to a pool of its own, and ask for the rest of them and as
- * many others (fabricmap_request_add_required(), _add_excluded()).
+ * What becomes of leases: fabricmap_removal_new().
  *
  * Return: how many entries were written; -ENODEV a name is none, -EINVAL no such objective, -ENOMEM.
  */
 int fabricmap_pool_removal(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
 			   const char *objective, struct fabricmap_change *ret, size_t size);
+
+/* Devices that a pool has given away together, by names. */
+struct fabricmap_lease {
+	const char *const *devices;
+	size_t n_devices;
+};
+
+/* What becomes of leases that lose devices. */
+struct fabricmap_removal;
+
+/**
+ * fabricmap_removal_new() - leases that lose something if devices go, and the best that could be had for each
+ * @devices: names of those that go
+ * @objective: as fabricmap_request_set_objective(); of pair bandwidths, linked or not
+ * @leases: of devices that are taken in @pool (fabricmap_pool_take()); NULL if @n_leases is 0
+ * @ret: the caller frees it with fabricmap_removal_free(); it holds a reference to the pool's map
+ *
+ * A lease keeps what stays, and is offered the free devices that are best with that: each by itself, so two of them may
+ * be offered the same. Nothing is changed.
+ *
+ * Return: 0; -ENODEV a name is none; -EINVAL no such objective, or a lease holds a device that is free, or that is named
+ * twice; -E2BIG as all questions about what if; -ENOMEM.
+ */
+int fabricmap_removal_new(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
+			  const char *objective, const struct fabricmap_lease *leases, size_t n_leases,
+			  struct fabricmap_removal **ret);
+struct fabricmap_removal *fabricmap_removal_free(struct fabricmap_removal *removal);
+
+/** fabricmap_removal_n_leases() - those that lose something, in the order in which they were given */
+size_t fabricmap_removal_n_leases(const struct fabricmap_removal *removal);
+
+/**
+ * fabricmap_removal_lease() - one of them
+ * @ret_lease: its index among those that were given
+ * @ret: what it holds, and what it would hold then; FABRICMAP_UNKNOWN after: as many are not to be had
+ *
+ * Return: 0, -ENOENT @index is out of range.
+ */
+int fabricmap_removal_lease(const struct fabricmap_removal *removal, size_t index, size_t *ret_lease,
+			    struct fabricmap_change *ret);
+
+/** fabricmap_removal_device() - what it would hold, by names in order; NULL: there are no more, or none */
+const char *fabricmap_removal_device(const struct fabricmap_removal *removal, size_t index, size_t device);
 
 /* ---- which memory ---- */
 
@@ -569,7 +615,8 @@ struct fabricmap_accessor {
  * Locations are regions that all who use the range reach in place, and NUMA nodes; those with room for all of it first,
  * then those with some. What is not known is assumed, and said: fabricmap_locations_is_assumed().
  *
- * Return: 0; -EINVAL nobody uses it, a weight is out of range, no such objective; -ENODEV an accessor is not there;
+ * Return: 0; -EINVAL nobody uses it, a weight is out of range, no such objective; -ENODEV an accessor is not there, or
+ * what is excluded is no device and no node;
  * -ENOSPC nothing is in reach of all and has room; -ENOMEM.
  */
 int fabricmap_place_memory(const struct fabricmap *map, uint64_t bytes, const char *objective,

@@ -113,7 +113,7 @@ bool captured_load(const char *path, const char *name, struct machine *ret_machi
 	int r = source_load(path, &topology, &error);
 
 	if (r == 0 && topology->n_devices)
-		r = site_graph_new(topology, (struct site_relation){ 0 }, ret_graph);
+		r = site_graph_new(topology, (struct site_relation){ 0 }, NULL, ret_graph, NULL);
 	if (r < 0 || !topology->n_devices) {
 		fprintf(stderr, "placement: %s is left out: %s\n", path, error ?: r < 0 ? strerror(-r) : "no devices");
 		free(error);

@@ -243,6 +243,28 @@ static void ask_planted(size_t n, size_t k)
 	machine_fini(&machine);
 }
 
+/* Many irregular parts that each would be exact: bounds, in the time of a machine of their size. */
+static void ask_noisy_hives(size_t n_hives, size_t size)
+{
+	static const size_t sizes[] = { 8, 16, 64, 500 };
+	struct place_graph *graph;
+	struct machine machine;
+
+	generate_noisy_hives(&machine, n_hives, size, SEED);
+	graph = graph_of_machine(&machine, 0);
+	ask_sizes(&machine, graph,
+		  &(struct questions){
+			  .name = "noisy_hives",
+			  .sizes = sizes,
+			  .n_sizes = is_short ? 2 : N_ELEMENTS(sizes),
+			  .referee = REFEREE_NONE,
+			  .seed = SEED,
+		  },
+		  NULL, "0%");
+	place_graph_unref(graph);
+	machine_fini(&machine);
+}
+
 static void run_adversarial(void)
 {
 	static const size_t sizes[] = { 16, 20, 24, 32, 64, 256, 1024 };
@@ -264,6 +286,7 @@ static void run_adversarial(void)
 		ask_planted(sizes[i], sizes[i] / 4);
 		ask_planted(sizes[i], sizes[i] / 2);
 	}
+	ask_noisy_hives(42, 24);
 	for (size_t i = 0; i < (is_short ? 1 : N_ELEMENTS(tori)); i++) {
 		generate_torus(&machine, tori[i][0], tori[i][1], tori[i][2]);
 		ask_adversarial(&machine, 0);

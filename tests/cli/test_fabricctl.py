@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 FABRICCTL, SOURCE_ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -412,6 +413,10 @@ def place_on_a_file(root):
                                     f"largest linked free set: {c}"), answer
         expect(run("place", "--topology", path, "--count", "1", "--busy", "x"), 1, stdout="",
                stderr=f"no such device: x; there are {a}, {b}, {c}")
+        done, answer = place("--count", "1", "--busy", "x")
+        expect(done, 1, stderr="no such device: x")
+        assert answer["found"] is False and set(answer) == keys, answer
+        assert answer["reason"] == f"no such device: x; there are {a}, {b}, {c}", answer
         expect(run("place", "--topology", path, "1", "--busy", "26:00.0"), 1, stdout="", stderr=f"is {b} meant?")
         expect(run("place", "--topology", path, "1", "--objective", "most"), 2, stdout="",
                stderr="--objective most: not bottleneck-then-sum, sum or bottleneck")
@@ -425,7 +430,7 @@ def place_on_a_file(root):
         names = [device["name"] for device in devices]
         links = [{**links[0], "accessor": names[x], "owner": names[y], "read_bandwidth_mbps": 20000 + i}
                  for i in range(1201) for x, y in ((i, i - 1), (i - 1, i))]
-        for keep, words in ((1201, "more than 1200 devices, and their links form no tree of small parts"), (1200, None)):
+        for keep, words in ((1201, "1201 devices, and their links form no tree of small parts"), (1200, None)):
             left = set(names[:keep])
             path.write_text(json.dumps({
                 "schema": "fabric.topology/1", "generation": 0, "source": "partial", "devices": devices[:keep],
@@ -434,11 +439,21 @@ def place_on_a_file(root):
             done = run("place", "--topology", path, "2")
             expect(done, 1 if words else 0, stderr=words)
             assert "Argument list" not in done.stderr, done.stderr
+            done, answer = place("--count", "2")
+            assert answer["found"] is (words is None) and (words or "") in (answer["reason"] or ""), answer
+            # Who does not fit is named, and can be done without.
+            assert not words or f"({names[0]}: " in answer["reason"] or f"({names[0]} beside" in answer["reason"], answer
+            assert place("--count", "2", "--exclude", names[0])[1]["found"] is True
         path.write_text(json.dumps({"schema": "fabric.topology/1", "generation": 0, "source": "partial",
                                     "devices": [None] * 16385, "links": [], "groups": [], "warnings": []}),
                         encoding="utf-8")
         expect(run("place", "--topology", path, "2"), 1, stdout="",
                stderr="devices: 16385 of them, and at most 16384 are read")
+        for kind in ("xz", "gz", "bz2", "w"):
+            with tarfile.open(path, f"w:{kind}" if kind != "w" else "w") as archive:
+                archive.add(__file__, "tree")
+            expect(run("place", "--topology", path, "2"), 1, stdout="", stderr="unpack it first")
+        path.write_text("{}", encoding="utf-8")
         for words in (["--count", "0"], ["--count", "1", "2"], [], ["1", "--objective", "most"],
                       ["1", "--linked=no"], ["1", "--link-type", "rope"], ["1", "--min-mbps", "-1"],
                       ["1", "--numa-node", "x"]):
@@ -504,6 +519,9 @@ def place_without_a_daemon_says_so(_):
     expect(done, 1, stdout="", stderr="no daemon: decided here")
     assert "99 devices: " in done.stderr, done.stderr
     assert "no daemon" not in run("place", "99", "--bytes", "1K", "--local").stderr
+    done = run("place", "99", "--bytes", "1K", "--local", "--json")
+    expect(done, 1)
+    assert json.loads(done.stdout)["found"] is False, done.stdout
 
 
 def no_daemon_no_kernel_is_a_clean_failure(_):

@@ -28,6 +28,23 @@ void generate_hives(struct machine *machine, size_t n_hives, size_t size)
 		(void)machine_add_cluster(machine, root, MACHINE_ASSUMED_MBPS, clique_of(size, 50000));
 }
 
+void generate_noisy_hives(struct machine *machine, size_t n_hives, size_t size, uint64_t seed)
+{
+	struct random random = { seed };
+	size_t root;
+
+	machine_init(machine, "synthetic-noisy-hives-%zux%zu-seed%llu", n_hives, size, (unsigned long long)seed);
+	root = machine_add_node(machine, 0, 0);
+	for (size_t i = 0; i < n_hives; i++) {
+		struct matrix inside = matrix_new(size);
+
+		for (size_t a = 0; a < size; a++)
+			for (size_t b = 0; b < a; b++)
+				matrix_set(&inside, a, b, 30000 + (int64_t)random_below(&random, 30000));
+		(void)machine_add_cluster(machine, root, MACHINE_ASSUMED_MBPS, inside);
+	}
+}
+
 void generate_partitions(struct machine *machine, size_t n_packages, size_t size, size_t n_missing, uint64_t seed)
 {
 	struct random random = { seed };

@@ -43,6 +43,8 @@ enum {
 
 /* @n_hives of @size, linked inside, without links between them, all below two sockets. */
 void generate_hives(struct machine *machine, size_t n_hives, size_t size);
+/* Hives whose pairs are by chance: nothing in one is symmetric. */
+void generate_noisy_hives(struct machine *machine, size_t n_hives, size_t size, uint64_t seed);
 /* Partitions: @n_packages of @size, a wide link within a package, a narrower one to all others; @n_missing are not there. */
 void generate_partitions(struct machine *machine, size_t n_packages, size_t size, size_t n_missing, uint64_t seed);
 /* 18 trays of 4 behind one switch domain; @n_damaged of the 72 have lost some of their links to it. */

@@ -222,7 +222,7 @@ static void add_bank(struct topology_builder *builder, const char *name, const c
 }
 
 /* Two linked devices with two regions each; links have 300 ns. */
-static struct topology_builder *two_devices(void)
+static struct topology_builder *two_devices_with(int64_t mbps)
 {
 	static const char *const names[] = { "0000:40:00.0", "0000:41:00.0" };
 	struct topology_builder *builder = machine_new();
@@ -244,8 +244,8 @@ static struct topology_builder *two_devices(void)
 		const struct topology_link link = {
 			.type = TOPOLOGY_LINK_XGMI,
 			.up = true,
-			.read_bandwidth_mbps = 36000,
-			.write_bandwidth_mbps = 36000,
+			.read_bandwidth_mbps = mbps,
+			.write_bandwidth_mbps = mbps,
 			.read_latency_ns = 300,
 			.write_latency_ns = 300,
 			.hops = TOPOLOGY_UNKNOWN,
@@ -256,6 +256,11 @@ static struct topology_builder *two_devices(void)
 		ck_assert_int_eq(topology_builder_add_link(builder, names[i], names[!i], &link), 0);
 	}
 	return builder;
+}
+
+static struct topology_builder *two_devices(void)
+{
+	return two_devices_with(36000);
 }
 
 static const struct memory_location *location_at(struct memory_answer *answer, const struct topology *topology,
@@ -289,6 +294,64 @@ START_TEST(own_memory_that_is_unknown)
 			/* Who asks is at the node of the device that is its own. */
 			ck_assert_int_eq(at->away, i < 2 ? 0 : 2);
 		}
+	topology_unref(topology);
+}
+END_TEST
+
+/* More than any link has: as if nothing had been said, so own memory, of which something is, goes first. */
+START_TEST(impossible_figures_say_nothing)
+{
+	static const int64_t figures[] = { 5000000000000, 10000001, 0 };
+
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+		struct topology_builder *builder = two_devices_with(figures[i]);
+		const struct memory_location *at;
+		struct memory_answer answer;
+		struct topology *topology;
+
+		add_bank(builder, "0000:41:00.0/vram0", "0000:41:00.0", 1600000);
+		add_bank(builder, "0000:41:00.0/vram1", "0000:41:00.0", figures[i]);
+		add_access(builder, "0000:41:00.0/vram1", "0000:41:00.0",
+			   (int64_t[]){ figures[i], figures[i], TOPOLOGY_UNKNOWN, TOPOLOGY_UNKNOWN });
+		topology = machine_finish(builder);
+		/* Own memory of which nothing is known is taken for the best that there is. */
+		at = location_at(&answer, topology, MEMORY_BANDWIDTH, 0);
+		ck_assert_uint_eq(at->device, 1);
+		ck_assert_uint_eq(at->region, 1);
+		ck_assert(at->assumed);
+		at = location_at(&answer, topology, MEMORY_BANDWIDTH, 1);
+		ck_assert_uint_eq(at->device, 1);
+		ck_assert_uint_eq(at->region, 0);
+		ck_assert(!at->assumed);
+		at = location_at(&answer, topology, MEMORY_BANDWIDTH, 2);
+		ck_assert_uint_eq(at->device, 0);
+		ck_assert(at->assumed);
+		topology_unref(topology);
+	}
+}
+END_TEST
+
+/* What is excluded has to be something. */
+START_TEST(excluded_that_is_not_there)
+{
+	struct topology *topology = machine_finish(two_devices());
+	const char *exclude[] = { "0000:40:00.0", "nosuch" };
+	const struct memory_request request = {
+		.bytes = 10,
+		.accessors = &(const struct memory_accessor){ "0000:41:00.0", 1, 1 },
+		.n_accessors = 1,
+		.exclude = exclude,
+		.n_exclude = 2,
+	};
+	struct memory_answer answer;
+	char *reason = NULL;
+
+	ck_assert_int_eq(memory_place(topology, &request, &answer, &reason), -ENODEV);
+	ck_assert_str_eq(reason, "no such device or memory: nosuch");
+	free(reason);
+	exclude[1] = "0000:40:00.0";
+	ck_assert_int_eq(memory_place(topology, &request, &answer, NULL), 0);
+	ck_assert_uint_eq(answer.n_locations, 2);
 	topology_unref(topology);
 }
 END_TEST
@@ -471,7 +534,8 @@ int main(void)
 		only_what_is_in_reach,	    costs_are_exact,
 		own_memory_that_is_unknown, nothing_is_known_of_latency,
 		own_memory_has_figures,	    memory_without_a_regions_name,
-		against_all_locations,
+		against_all_locations,	    impossible_figures_say_nothing,
+		excluded_that_is_not_there,
 	};
 
 	return machine_run_suite("place-memory", tests, sizeof(tests) / sizeof(tests[0]));

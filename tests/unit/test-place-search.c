@@ -261,11 +261,118 @@ START_TEST(bounds_of_irregular_parts)
 }
 END_TEST
 
+/* @n_parts of @size devices, each with pairs by chance, and less between them. */
+static struct place_graph *irregular_parts(uint32_t n_parts, uint32_t size)
+{
+	struct place_graph_builder *builder;
+	struct place_graph *graph;
+	uint64_t seed = 7;
+	size_t n = 0;
+
+	ck_assert_int_eq(place_graph_builder_new((struct place_pair){ .mbps = 24000 }, &builder), 0);
+	for (uint32_t i = 0; i < n_parts; i++) {
+		ssize_t node =
+			place_graph_builder_add_node(builder, PLACE_NODE_ROOT, (struct place_pair){ .mbps = 24000 });
+		size_t first = n;
+
+		ck_assert_int_gt(node, 0);
+		for (; n < first + size; n++) {
+			char name[16];
+
+			ck_assert_int_eq(place_graph_builder_add_device(builder, (size_t)node, chance_name(n, name)),
+					 (ssize_t)n);
+			for (size_t j = first; j < n; j++)
+				ck_assert_int_eq(place_graph_builder_set_pair(
+							 builder, n, j,
+							 (struct place_pair){ .mbps = 30000 + chance(&seed, 30000) }),
+						 0);
+		}
+	}
+	ck_assert_int_eq(place_graph_builder_finish(builder, &graph), 0);
+	place_graph_builder_free(builder);
+	return graph;
+}
+
+/* In the least steps that there are. */
+static unsigned int answer_in_steps(struct place_graph *graph, size_t count, struct place_answer *ret)
+{
+	const struct place_ask ask = { .count = count, .objective = PLACE_SUM };
+	struct place_search *search;
+	struct place_pool *pool;
+	unsigned int n_steps = 1;
+	int r;
+
+	ck_assert_int_eq(place_pool_new(graph, &pool), 0);
+	ck_assert_int_eq(place_search_new(pool, &ask, &search), 0);
+	while ((r = place_search_step(search, 0)) == 0)
+		n_steps++;
+	ck_assert_int_eq(r, 1);
+	ck_assert_int_eq(place_search_finish(search, ret, NULL), 0);
+	place_search_free(search);
+	check_answer(pool, &ask, ret);
+	place_pool_free(pool);
+	return n_steps;
+}
+
+/* A few irregular parts are proved, however many steps that takes: none of these takes long. */
+START_TEST(few_irregular_parts_in_short_steps)
+{
+	struct place_graph *graph = irregular_parts(4, 20);
+	struct place_answer answer;
+
+	/* Each size of each part is many. */
+	ck_assert_uint_ge(answer_in_steps(graph, 6, &answer), 4 * 6 * 10);
+	ck_assert(answer.proved);
+	place_answer_fini(&answer);
+	place_graph_unref(graph);
+}
+END_TEST
+
+/* Many have bounds: not said to be proved unless it is so, and never below the best. */
+START_TEST(many_irregular_parts_have_bounds)
+{
+	enum { PARTS = 42, SIZE = 24, COUNT = 3 };
+	struct place_graph *graph = irregular_parts(PARTS, SIZE);
+	struct place_answer answer;
+	int64_t best = 0;
+
+	/* Three of one part, for any pair in one is worth more than any between two. */
+	for (size_t first = 0; first < (size_t)PARTS * SIZE; first += SIZE)
+		for (size_t a = first; a < first + SIZE; a++)
+			for (size_t b = first; b < a; b++)
+				for (size_t c = first; c < b; c++) {
+					int64_t sum = place_graph_pair(graph, a, b).mbps +
+						      place_graph_pair(graph, a, c).mbps +
+						      place_graph_pair(graph, b, c).mbps;
+
+					best = sum > best ? sum : best;
+				}
+	(void)answer_in_steps(graph, COUNT, &answer);
+	ck_assert_int_ge(answer.bound_sum_mbps, best);
+	ck_assert_int_le(answer.sum_mbps, best);
+	ck_assert(!answer.proved || answer.sum_mbps == best);
+	place_answer_fini(&answer);
+	/* Each of 16 sizes of 42 parts would take half a second. */
+	ck_assert_uint_le(answer_in_steps(graph, 16, &answer), 1000);
+	ck_assert(!answer.proved);
+	ck_assert_int_gt(answer.bound_sum_mbps, answer.sum_mbps);
+	place_answer_fini(&answer);
+	place_graph_unref(graph);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
-		ties_are_those_of_the_rule, best_value_of_up_to_19, structure_is_found,	       wrong_descriptions,
-		search_is_given_up,	    best_value_by_parts,    bounds_of_irregular_parts,
+		ties_are_those_of_the_rule,
+		best_value_of_up_to_19,
+		structure_is_found,
+		wrong_descriptions,
+		search_is_given_up,
+		best_value_by_parts,
+		bounds_of_irregular_parts,
+		few_irregular_parts_in_short_steps,
+		many_irregular_parts_have_bounds,
 	};
 
 	return machine_run_suite("place-search", tests, sizeof(tests) / sizeof(tests[0]));

@@ -232,12 +232,112 @@ START_TEST(removal_in_figures)
 }
 END_TEST
 
+/* The largest set of @among, and of what is in it already. */
+static size_t largest_of(const uint64_t *rows, uint64_t among, size_t n_in, size_t best)
+{
+	best = n_in > best ? n_in : best;
+	for (; among && n_in + (size_t)__builtin_popcountll(among) > best; among &= among - 1)
+		best = largest_of(rows, among & (among - 1) & rows[__builtin_ctzll(among)], n_in + 1, best);
+	return best;
+}
+
+/* More devices than are solved one by one, any two of them joined or not: nothing that is said of the largest is false. */
+START_TEST(largest_of_irregular_machines)
+{
+	enum { MOST = 40 };
+	uint64_t seed = 5;
+
+	for (unsigned int round = 0; round < 30; round++) {
+		uint32_t n = 25 + chance(&seed, MOST - 24), often = 1 + chance(&seed, 8);
+		struct place_graph_builder *builder;
+		struct whatif_fragmentation result;
+		uint64_t rows[MOST] = { 0 };
+		struct place_graph *graph;
+		struct place_pool *pool;
+		char name[16];
+		size_t most;
+
+		ck_assert_int_eq(place_graph_builder_new((struct place_pair){ 0 }, &builder), 0);
+		for (size_t i = 0; i < n; i++) {
+			ck_assert_int_eq(place_graph_builder_add_device(builder, PLACE_NODE_ROOT, chance_name(i, name)),
+					 (ssize_t)i);
+			for (size_t j = 0; j < i; j++) {
+				bool joins = chance(&seed, 10) < often;
+
+				rows[i] |= (uint64_t)joins << j;
+				rows[j] |= (uint64_t)joins << i;
+				ck_assert_int_eq(place_graph_builder_set_pair(
+							 builder, i, j,
+							 (struct place_pair){ .mbps = joins ? 50000 : 100 }),
+						 0);
+			}
+		}
+		ck_assert_int_eq(place_graph_builder_finish(builder, &graph), 0);
+		place_graph_builder_free(builder);
+		ck_assert_int_eq(place_pool_new(graph, &pool), 0);
+		most = largest_of(rows, UINT64_MAX >> (64 - n), 0, 0);
+		for (size_t count = most + 1; count <= n; count += 1 + (n - most) / 4) {
+			const struct place_ask ask = { .count = count, .least_mbps = 50000 };
+			struct place_refusal refusal;
+			struct place_answer answer;
+
+			ck_assert_int_eq(place_solve(pool, &ask, &answer, &refusal), -ENOSPC);
+			ck_assert_uint_eq(refusal.why, PLACE_REFUSED_PAIRS);
+			ck_assert_msg(refusal.n_largest == most && refusal.largest_proved,
+				      "%u devices, round %u, %zu asked: largest %zu%s, it is %zu", n, round, count,
+				      refusal.n_largest, refusal.largest_proved ? "" : " (not proved)", most);
+			for (size_t i = 0; i < most; i++)
+				for (size_t j = 0; j < i; j++)
+					ck_assert(rows[refusal.largest[i]] >> refusal.largest[j] & 1);
+			place_refusal_fini(&refusal);
+		}
+		ck_assert_int_eq(whatif_fragmentation(pool, 50000, &result), 0);
+		ck_assert_uint_eq(result.largest, most);
+		ck_assert(result.largest_proved);
+		place_pool_free(pool);
+		place_graph_unref(graph);
+	}
+}
+END_TEST
+
+/* Two hundred devices, and hardly any work: a set all the same, and nobody says that it is the largest. */
+START_TEST(largest_without_work_is_not_proved)
+{
+	const struct place_ask ask = { .count = 150, .least_mbps = 50000, .work_max = 1 };
+	struct place_graph_builder *builder;
+	struct place_refusal refusal;
+	struct place_answer answer;
+	struct place_graph *graph;
+	struct place_pool *pool;
+	uint64_t seed = 6;
+	char name[16];
+
+	ck_assert_int_eq(place_graph_builder_new((struct place_pair){ 0 }, &builder), 0);
+	for (size_t i = 0; i < 200; i++) {
+		ck_assert_int_ge(place_graph_builder_add_device(builder, PLACE_NODE_ROOT, chance_name(i, name)), 0);
+		for (size_t j = 0; j < i; j++)
+			ck_assert_int_eq(place_graph_builder_set_pair(
+						 builder, i, j,
+						 (struct place_pair){ .mbps = chance(&seed, 10) < 7 ? 50000 : 100 }),
+					 0);
+	}
+	ck_assert_int_eq(place_graph_builder_finish(builder, &graph), 0);
+	place_graph_builder_free(builder);
+	ck_assert_int_eq(place_pool_new(graph, &pool), 0);
+	ck_assert_int_eq(place_solve(pool, &ask, &answer, &refusal), -ENOSPC);
+	ck_assert_uint_ge(refusal.n_largest, 1);
+	ck_assert(!refusal.largest_proved);
+	place_refusal_fini(&refusal);
+	place_pool_free(pool);
+	place_graph_unref(graph);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
-		sets_of_free_devices,
-		fragmentation_in_figures,
-		removal_in_figures,
+		sets_of_free_devices,	       fragmentation_in_figures,	   removal_in_figures,
+		largest_of_irregular_machines, largest_without_work_is_not_proved,
 	};
 
 	return machine_run_suite("place-whatif", tests, sizeof(tests) / sizeof(tests[0]));

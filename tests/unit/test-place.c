@@ -394,6 +394,163 @@ START_TEST(refusals_can_be_acted_on)
 }
 END_TEST
 
+static void add_sm100(struct topology_builder *builder, const char *name)
+{
+	const struct topology_device device = {
+		.name = (char *)name,
+		.state = TOPOLOGY_STATE_UNMANAGED,
+		.arch = (char *)"sm100",
+		.numa_node = TOPOLOGY_UNKNOWN,
+	};
+
+	ck_assert_int_eq(topology_builder_add_device(builder, &device), 0);
+}
+
+static void add_links(struct topology_builder *builder, const char *a, const char *b, int64_t mbps, int64_t count,
+		      int64_t n_records)
+{
+	for (size_t i = 0; i < 2; i++) {
+		const struct topology_link link = {
+			.type = TOPOLOGY_LINK_NVLINK,
+			.up = true,
+			.read_bandwidth_mbps = mbps,
+			.write_bandwidth_mbps = mbps,
+			.read_latency_ns = TOPOLOGY_UNKNOWN,
+			.write_latency_ns = TOPOLOGY_UNKNOWN,
+			.hops = TOPOLOGY_UNKNOWN,
+			.measured_at_s = TOPOLOGY_UNKNOWN,
+			.count = count,
+			.n_records = n_records,
+			.pci_bandwidth_mbps = TOPOLOGY_UNKNOWN,
+		};
+
+		ck_assert_int_eq(topology_builder_add_link(builder, i ? b : a, i ? a : b, &link), 0);
+	}
+}
+
+/*
+ * 255 links of 40100 MB/s are more than one record may say as a bandwidth, and they are what the pair has. What several
+ * records come to beyond any machine is cut where it is read: so everybody sees the same, and that it is a guess.
+ */
+START_TEST(pairs_of_more_than_a_record)
+{
+	struct topology_builder *builder = machine_new();
+	struct place_request request = { .count = 2, .any_device = true };
+	struct placement *placement;
+	struct topology *topology;
+
+	for (size_t i = 0; i < 4; i++)
+		add_sm100(builder,
+			  (const char *const[]){ "0000:01:00.0", "0000:02:00.0", "0000:03:00.0", "0000:04:00.0" }[i]);
+	add_links(builder, "0000:01:00.0", "0000:02:00.0", 10000000, 0, 0);
+	add_links(builder, "0000:03:00.0", "0000:04:00.0", TOPOLOGY_UNKNOWN, 255, 0);
+	topology = machine_finish(builder);
+	machine_check_warnings(topology, "a legal count", NULL);
+	ck_assert_int_eq(topology_pair(topology, 2, 3).bandwidth_mbps, 10225500);
+	ck_assert(!topology_pair(topology, 2, 3).assumed);
+	ck_assert_int_eq(place(topology, &request, &placement, NULL), 0);
+	ck_assert_uint_eq(placement->devices[0].device, 2);
+	ck_assert_int_eq(placement->bottleneck_mbps, 10225500);
+	ck_assert_int_eq(placement->answer.bound_sum_mbps, 10225500);
+	ck_assert(placement->exact);
+	placement_free(placement);
+	request.least_mbps = 10000001;
+	request.exclude = (const char *const[]){ "0000:04:00.0" };
+	request.n_exclude = 1;
+	ck_assert_int_eq(place(topology, &request, &placement, NULL), -ENOSPC);
+	topology_unref(topology);
+
+	builder = machine_new();
+	add_sm100(builder, "0000:01:00.0");
+	add_sm100(builder, "0000:02:00.0");
+	add_links(builder, "0000:01:00.0", "0000:02:00.0", 50000000, 0, 10);
+	topology = machine_finish(builder);
+	machine_check_warnings(topology, "ten of the most",
+			       "impossible link: 0000:01:00.0 -> 0000:02:00.0: more than 16777215 MB/s together");
+	ck_assert_int_eq(topology_pair(topology, 0, 1).bandwidth_mbps, TOPOLOGY_PAIR_MBPS_MAX);
+	ck_assert(topology_pair(topology, 0, 1).assumed);
+	request = (struct place_request){ .count = 2, .any_device = true };
+	ck_assert_int_eq(place(topology, &request, &placement, NULL), 0);
+	ck_assert_int_eq(placement->answer.sum_mbps, TOPOLOGY_PAIR_MBPS_MAX);
+	ck_assert_uint_eq(placement->answer.n_assumed, 1);
+	placement_free(placement);
+	topology_unref(topology);
+}
+END_TEST
+
+/* Two switches, each with as much as one attachment may have: together more than a pair can. */
+START_TEST(switches_of_more_than_a_pair)
+{
+	struct topology_builder *builder = machine_new();
+	struct topology *topology;
+
+	add_sm100(builder, "0000:01:00.0");
+	add_sm100(builder, "0000:02:00.0");
+	for (size_t i = 0; i < 4; i++) {
+		char *name = (char *)(i < 2 ? "switch0" : "switch1");
+		const struct topology_node node = {
+			.name = name,
+			.kind = TOPOLOGY_NODE_SWITCH,
+			.uplink = { .bandwidth_mbps = TOPOLOGY_UNKNOWN },
+			.numa_node = TOPOLOGY_UNKNOWN,
+			.socket = TOPOLOGY_UNKNOWN,
+			.model = TOPOLOGY_UNKNOWN,
+			.port_mbps = TOPOLOGY_UNKNOWN,
+		};
+		const struct topology_attachment at = {
+			.type = TOPOLOGY_LINK_NVLINK,
+			.to_bandwidth_mbps = 10000000,
+			.from_bandwidth_mbps = 10000000,
+		};
+
+		if (i % 2 == 0)
+			ck_assert_int_eq(topology_builder_add_node(builder, &node), 0);
+		ck_assert_int_eq(topology_builder_add_attachment(builder, i % 2 ? "0000:01:00.0" : "0000:02:00.0", name,
+								 &at),
+				 0);
+	}
+	topology = machine_finish(builder);
+	machine_check_warnings(topology, "two switches",
+			       "impossible link: 0000:01:00.0 -> all its switches: more than 16777215 MB/s together");
+	ck_assert_int_eq(topology_pair(topology, 0, 1).bandwidth_mbps, TOPOLOGY_PAIR_MBPS_MAX);
+	ck_assert(topology_pair(topology, 0, 1).assumed);
+	topology_unref(topology);
+}
+END_TEST
+
+/* More than 24 of which nothing is known but pairs: the largest set is looked for, not only that all are too many. */
+START_TEST(refusals_of_irregular_machines)
+{
+	enum { N = 40 };
+	struct topology_builder *builder = machine_new();
+	struct place_request request = { .count = N - 2, .linked = PLACE_LINKED_REQUIRED };
+	struct topology *topology;
+	char names[N][16];
+	uint32_t state = 1;
+
+	for (size_t i = 0; i < N; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "0000:%02zx:00.0", i + 1);
+		machine_add(builder, names[i], TOPOLOGY_STATE_ONLINE, 500);
+	}
+	/* A third of all pairs, and all of the last six. */
+	for (size_t i = 0; i < N; i++)
+		for (size_t j = 0; j < i; j++) {
+			state = state * 1664525 + 1013904223;
+			if ((i < N - 4 && state >> 24 < 80) || j >= N - 6)
+				machine_join(builder, names[i], names[j], TOPOLOGY_LINK_XGMI, 50000);
+		}
+	topology = machine_finish(builder);
+	refused(topology, &request, -ENOSPC,
+		"40 devices free, but no 38 that are linked; largest such set: 0000:23:00.0, 0000:24:00.0, "
+		"0000:25:00.0, 0000:26:00.0, 0000:27:00.0, 0000:28:00.0");
+	request.count = N + 1;
+	refused(topology, &request, -ENOSPC,
+		"40 devices free, 41 asked, and there are no others; largest linked free set: 0000:23:00.0, "
+		"0000:24:00.0, 0000:25:00.0, 0000:26:00.0, 0000:27:00.0, 0000:28:00.0");
+	topology_unref(topology);
+}
+END_TEST
+
 /* A snapshot in which only free bytes and states differ makes no graph again; taken devices stay taken. */
 START_TEST(site_keeps_its_graphs)
 {
@@ -436,9 +593,18 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		linked_pair_wins,	  refusal_says_why_of_each,	wrong_questions,
-		tightest_region_is_taken, random_machines_in_any_order, large_machine_is_exact_and_deterministic,
-		wishes_are_kept,	  refusals_can_be_acted_on,	site_keeps_its_graphs,
+		linked_pair_wins,
+		refusal_says_why_of_each,
+		wrong_questions,
+		tightest_region_is_taken,
+		random_machines_in_any_order,
+		large_machine_is_exact_and_deterministic,
+		wishes_are_kept,
+		refusals_can_be_acted_on,
+		site_keeps_its_graphs,
+		refusals_of_irregular_machines,
+		pairs_of_more_than_a_record,
+		switches_of_more_than_a_pair,
 	};
 
 	return machine_run_suite("place", tests, sizeof(tests) / sizeof(tests[0]));

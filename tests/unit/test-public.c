@@ -169,6 +169,7 @@ START_TEST(what_if_by_names)
 	ck_assert_int_eq(fabricmap_pool_fragmentation(pool, 1, 0, &fragmentation), 0);
 	ck_assert_uint_eq(fragmentation.n_free, 4);
 	ck_assert_uint_eq(fragmentation.largest, 2);
+	ck_assert_uint_eq(fragmentation.largest_proved, 1);
 	ck_assert_uint_eq(fragmentation.permille, 500);
 	ck_assert_int_eq(fabricmap_pool_removal(pool, one, 1, "bottleneck", changes, 8), 3);
 	ck_assert_uint_eq(changes[2].count, 4);
@@ -176,6 +177,56 @@ START_TEST(what_if_by_names)
 	ck_assert_int_eq(changes[2].least_after_mbps, FABRICMAP_UNKNOWN);
 	ck_assert_int_eq(fabricmap_pool_removal(pool, stranger, 1, "sum", changes, 8), -ENODEV);
 	ck_assert_int_eq(fabricmap_pool_removal(pool, one, 1, "all", changes, 8), -EINVAL);
+	fabricmap_pool_free(pool);
+	fabricmap_unref(map);
+}
+END_TEST
+
+/* Leases that lose a device keep the rest, and are offered the best that is free. */
+START_TEST(removal_and_leases)
+{
+	static const char *const first[] = { "0000:40:00.0", "0000:41:00.0" }, *const second[] = { "0000:42:00.0" };
+	static const char *const gone[] = { "0000:41:00.0" }, *const stranger[] = { "0000:99:00.0" };
+	const struct fabricmap_lease leases[] = { { second, 1 }, { first, 2 } }, of_stranger = { stranger, 1 };
+	const struct fabricmap_lease twice = { (const char *const[]){ first[0], first[0] }, 2 };
+	struct fabricmap *map = map_of(4);
+	struct fabricmap_removal *removal;
+	struct fabricmap_change change;
+	struct fabricmap_pool *pool;
+	size_t lease;
+
+	ck_assert_int_eq(fabricmap_pool_new(map, &pool), 0);
+	/* Nobody holds what is free. */
+	ck_assert_int_eq(fabricmap_removal_new(pool, gone, 1, "sum", leases, 2, &removal), -EINVAL);
+	ck_assert_int_eq(fabricmap_pool_take(pool, first, 2), 0);
+	ck_assert_int_eq(fabricmap_pool_take(pool, second, 1), 0);
+	ck_assert_int_eq(fabricmap_removal_new(pool, gone, 1, "sum", leases, 2, &removal), 0);
+	ck_assert_uint_eq(fabricmap_removal_n_leases(removal), 1);
+	ck_assert_int_eq(fabricmap_removal_lease(removal, 0, &lease, &change), 0);
+	ck_assert_uint_eq(lease, 1);
+	ck_assert_uint_eq(change.count, 2);
+	ck_assert_int_ne(change.sum_before_mbps, FABRICMAP_UNKNOWN);
+	ck_assert_int_ne(change.sum_after_mbps, FABRICMAP_UNKNOWN);
+	ck_assert_str_eq(fabricmap_removal_device(removal, 0, 0), "0000:40:00.0");
+	ck_assert_str_eq(fabricmap_removal_device(removal, 0, 1), "0000:43:00.0");
+	ck_assert_ptr_null(fabricmap_removal_device(removal, 0, 2));
+	ck_assert_ptr_null(fabricmap_removal_device(removal, 1, 0));
+	ck_assert_int_eq(fabricmap_removal_lease(removal, 1, &lease, &change), -ENOENT);
+	ck_assert_ptr_null(fabricmap_removal_free(removal));
+	/* With the last free device taken there is nothing in its place. */
+	ck_assert_int_eq(fabricmap_pool_take(pool, (const char *const[]){ "0000:43:00.0" }, 1), 0);
+	ck_assert_int_eq(fabricmap_removal_new(pool, gone, 1, "sum", leases, 2, &removal), 0);
+	ck_assert_int_eq(fabricmap_removal_lease(removal, 0, &lease, &change), 0);
+	ck_assert_int_eq(change.sum_after_mbps, FABRICMAP_UNKNOWN);
+	ck_assert_ptr_null(fabricmap_removal_device(removal, 0, 0));
+	fabricmap_removal_free(removal);
+	ck_assert_int_eq(fabricmap_removal_new(pool, gone, 1, "sum", NULL, 0, &removal), 0);
+	ck_assert_uint_eq(fabricmap_removal_n_leases(removal), 0);
+	fabricmap_removal_free(removal);
+	ck_assert_int_eq(fabricmap_removal_new(pool, gone, 1, "all", leases, 2, &removal), -EINVAL);
+	ck_assert_int_eq(fabricmap_removal_new(pool, stranger, 1, "sum", leases, 2, &removal), -ENODEV);
+	ck_assert_int_eq(fabricmap_removal_new(pool, gone, 1, "sum", &of_stranger, 1, &removal), -ENODEV);
+	ck_assert_int_eq(fabricmap_removal_new(pool, gone, 1, "sum", &twice, 1, &removal), -EINVAL);
 	fabricmap_pool_free(pool);
 	fabricmap_unref(map);
 }
@@ -408,6 +459,7 @@ int main(void)
 	tcase_add_test(tcase, placement_tells_how_it_chose);
 	tcase_add_test(tcase, pool_takes_and_gives);
 	tcase_add_test(tcase, what_if_by_names);
+	tcase_add_test(tcase, removal_and_leases);
 	tcase_add_test(tcase, memory_by_names);
 	tcase_add_test(tcase, holders_of_a_made_proc);
 	tcase_add_test(tcase, wrong_arguments_and_fds);

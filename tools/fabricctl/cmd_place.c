@@ -71,16 +71,12 @@ int map_open(const char *verb, const char *root, struct fabricmap **ret)
 /* What was asked, and why it is not to be had. */
 static void refused_print(const char *verb, uint64_t count, int r, const char *why_not)
 {
-	/* Of a pool: nobody has words for it yet. */
-	if (r == -E2BIG && !why_not)
-		why_not = "more than 1200 devices, and their links form no tree of small parts (make a topology of "
-			  "fewer)";
 	error_print("%s: %llu device%s: %s%s", verb, (unsigned long long)count, count == 1 ? "" : "s",
 		    why_not ?: reason(r), why_not ? "" : remedy(r));
 }
 
 static int place_here(const char *verb, uint64_t count, uint64_t bytes, const char *const *exclude, size_t n_exclude,
-		      int quiet_errno, struct fabricmap_placement **ret)
+		      int quiet_errno, struct fabricmap_placement **ret, char **ret_why_not)
 {
 	_cleanup_(map_unrefp) struct fabricmap *map = NULL;
 	_cleanup_(freep) char *why_not = NULL;
@@ -98,23 +94,29 @@ static int place_here(const char *verb, uint64_t count, uint64_t bytes, const ch
 		refused_print(verb, count, -ENOSYS, NULL);
 	else
 		refused_print(verb, count, r, why_not);
+	if (ret_why_not) {
+		*ret_why_not = why_not;
+		why_not = NULL;
+	}
 	return r;
 }
 
 int place_devices(const char *verb, enum place_by by, uint64_t count, uint64_t bytes, unsigned int flags,
 		  const char *const *exclude, size_t n_exclude, int quiet_errno, struct fabricmap_placement **ret,
-		  bool *ret_by_daemon)
+		  bool *ret_by_daemon, char **ret_why_not)
 {
 	_cleanup_(client_freep) struct fabricmap_client *client = NULL;
 	int r;
 
 	*ret_by_daemon = false;
+	if (ret_why_not)
+		*ret_why_not = NULL;
 	if (by == PLACE_BY_LIBRARY)
-		return place_here(verb, count, bytes, exclude, n_exclude, quiet_errno, ret);
+		return place_here(verb, count, bytes, exclude, n_exclude, quiet_errno, ret, ret_why_not);
 	r = fabricmap_client_connect(NULL, &client);
 	if (r == -ENOENT || r == -ECONNREFUSED) {
 		error_print("%s: no daemon: decided here", verb);
-		return place_here(verb, count, bytes, exclude, n_exclude, quiet_errno, ret);
+		return place_here(verb, count, bytes, exclude, n_exclude, quiet_errno, ret, ret_why_not);
 	}
 	if (r < 0) {
 		error_print("%s: the daemon's socket: %s (--local decides without it)", verb, reason(r));
@@ -125,6 +127,9 @@ int place_devices(const char *verb, enum place_by by, uint64_t count, uint64_t b
 	if (r < 0 && r != quiet_errno)
 		error_print("%s: %llu device%s: %s%s", verb, (unsigned long long)count, count == 1 ? "" : "s",
 			    fabricmap_client_error(client), r == -ENODEV ? remedy(r) : "");
+	/* Without memory it has no words. */
+	if (r < 0 && ret_why_not)
+		*ret_why_not = strdup(fabricmap_client_error(client));
 	return r;
 }
 
@@ -186,12 +191,18 @@ static void print_json(const struct fabricmap_placement *placement, bool by_daem
 	json_print(root, false);
 }
 
+/* The question was understood, and the answer is no. */
+static bool is_refusal(int r)
+{
+	return r == -ENOSPC || r == -EINVAL || r == -ENODEV || r == -E2BIG;
+}
+
 /* The same keys, for whoever reads the output and not the exit status. */
-static void print_refusal_json(const char *objective, bool proved, const char *why_not)
+static void print_refusal_json(const char *objective, bool by_daemon, bool proved, const char *why_not)
 {
 	struct json_object *root = json_new("fabric.placement/1");
 
-	json_add_string(root, "decided_by", "library");
+	json_add_string(root, "decided_by", by_daemon ? "daemon" : "library");
 	json_add_bool(root, "found", false);
 	(void)json_add_array(root, "set");
 	(void)json_add_array(root, "placements");
@@ -374,8 +385,8 @@ static int place_by_request(const struct ask *ask, bool json)
 			refused_print("place", ask->count, -ENOSYS, NULL);
 		else
 			refused_print("place", ask->count, r, why_not);
-		if (json && (r == -ENOSPC || r == -EINVAL))
-			print_refusal_json(ask->objective ?: "bottleneck-then-sum",
+		if (json && is_refusal(r))
+			print_refusal_json(ask->objective ?: "bottleneck-then-sum", false,
 					   pool && fabricmap_pool_refusal_is_proved(pool), why_not);
 		return EXIT_FAILED;
 	}
@@ -495,8 +506,9 @@ int cmd_place(int argc, char **argv)
 	_cleanup_(placement_freep) struct fabricmap_placement *placement = NULL;
 	_cleanup_(ask_fini) struct ask ask = { 0 };
 	enum place_by arg_by = PLACE_BY_ANY;
+	_cleanup_(freep) char *why_not = NULL;
 	bool arg_json = false, by_daemon;
-	int c, status;
+	int c, r, status;
 
 	while ((c = getopt_long(argc, argv, "hj", options, NULL)) >= 0) {
 		switch (c) {
@@ -535,9 +547,14 @@ int cmd_place(int argc, char **argv)
 		return place_by_request(&ask, arg_json);
 	if (!ask.has_bytes)
 		return usage_error("place", "place: no --bytes: how much memory on each device?");
-	if (place_devices("place", arg_by, ask.count, ask.bytes, 0, ask.exclude, ask.n_exclude, 0, &placement,
-			  &by_daemon) < 0)
+	r = place_devices("place", arg_by, ask.count, ask.bytes, 0, ask.exclude, ask.n_exclude, 0, &placement,
+			  &by_daemon, &why_not);
+	if (r < 0) {
+		/* Nobody has said whether it is proved. */
+		if (arg_json && is_refusal(r))
+			print_refusal_json("bottleneck-then-sum", by_daemon, false, why_not);
 		return EXIT_FAILED;
+	}
 	if (arg_json)
 		print_json(placement, by_daemon);
 	else

@@ -347,12 +347,12 @@ static int check_place(struct check *check, enum place_by by, uint64_t count)
 	int r;
 
 	r = place_devices("run-check", by, wanted, 2 * check->bytes, FABRICMAP_PLACE_HANDLES, NULL, 0,
-			  count ? 0 : -ENOSPC, &check->placement, &check->by_daemon);
+			  count ? 0 : -ENOSPC, &check->placement, &check->by_daemon, NULL);
 	if (r != -ENOSPC || count)
 		return r;
 	error_print("run-check: no two devices: one only, and no link is tried");
 	return place_devices("run-check", by, 1, 2 * check->bytes, FABRICMAP_PLACE_HANDLES, NULL, 0, 0,
-			     &check->placement, &check->by_daemon);
+			     &check->placement, &check->by_daemon, NULL);
 }
 
 static void check_begin_report(struct check *check, bool json)

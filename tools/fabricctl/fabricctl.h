@@ -143,12 +143,13 @@ enum place_by {
 /**
  * place_devices() - ask the daemon, or decide here if there is none, and say so
  * @ret_by_daemon: who did
+ * @ret_why_not: on failure what was told, if there were words; the caller's; may be NULL
  *
  * Return: 0 or a negative errno, which has been reported if @quiet_errno is another.
  */
 int place_devices(const char *verb, enum place_by by, uint64_t count, uint64_t bytes, unsigned int flags,
 		  const char *const *exclude, size_t n_exclude, int quiet_errno, struct fabricmap_placement **ret,
-		  bool *ret_by_daemon);
+		  bool *ret_by_daemon, char **ret_why_not);
 
 #define _cleanup_(fn) __attribute__((__cleanup__(fn)))
 

@@ -32,6 +32,11 @@ enum {
 	/* Of one link record, by the rule; what is beyond is impossible. */
 	TOPOLOGY_RECORD_COUNT_MAX = 255,
 	TOPOLOGY_RECORD_MBPS_MAX = 10000000,
+	/*
+	 * Of a pair, whatever its records come to together: more than any one record may say, by bandwidth or by count
+	 * (255 x 48000). Sums over 32,768 devices are still exact as double, and those over 16 in 32 bits.
+	 */
+	TOPOLOGY_PAIR_MBPS_MAX = (1 << 24) - 1,
 };
 
 /* No index. */

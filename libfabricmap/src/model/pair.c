@@ -29,8 +29,23 @@ static bool is_up(const struct topology_link *link)
 	return link && link->up && link->type != TOPOLOGY_LINK_NONE;
 }
 
+/* What no pair can have is taken for the most that one can. */
+static void figure_cut(struct rule_figure *figure)
+{
+	if (figure->mbps <= TOPOLOGY_PAIR_MBPS_MAX)
+		return;
+	figure->mbps = TOPOLOGY_PAIR_MBPS_MAX;
+	figure->assumed = true;
+}
+
+static int warn_cut(struct topology_builder *builder, const char *from, const char *to)
+{
+	return topology_builder_warn(builder, "impossible link: %s -> %s: more than %d MB/s together", from, to,
+				     TOPOLOGY_PAIR_MBPS_MAX);
+}
+
 /* Reads and writes each have a figure; the half that is known is an upper bound all the same. */
-static struct rule_figure link_figure(const struct topology *topology, const struct topology_link *link)
+static struct rule_figure link_figure(const struct topology *topology, const struct topology_link *link, bool *ret_cut)
 {
 	const char *arch = arch_of(topology, link->accessor);
 	struct rule_figure figure;
@@ -49,6 +64,8 @@ static struct rule_figure link_figure(const struct topology *topology, const str
 			figure.mbps = least(figure.mbps, link->write_bandwidth_mbps);
 	}
 	figure.assumed |= link->fact.confidence == TOPOLOGY_CONFIDENCE_ASSUMED;
+	*ret_cut = figure.mbps > TOPOLOGY_PAIR_MBPS_MAX;
+	figure_cut(&figure);
 	return figure;
 }
 
@@ -56,6 +73,7 @@ static struct rule_figure link_figure(const struct topology *topology, const str
 static void link_resolve_pci(const struct topology *topology, struct topology_link *link)
 {
 	struct rule_figure figure;
+	bool cut;
 
 	link->pci_mbps = 0;
 	link->pci_assumed = false;
@@ -67,7 +85,7 @@ static void link_resolve_pci(const struct topology *topology, struct topology_li
 	if (!is_up(link) || (!rule_bandwidth_is_possible(link->read_bandwidth_mbps, link->n_records) &&
 			     !rule_bandwidth_is_possible(link->write_bandwidth_mbps, link->n_records)))
 		return;
-	figure = link_figure(topology, link);
+	figure = link_figure(topology, link, &cut);
 	link->pci_mbps = figure.mbps;
 	link->pci_assumed = figure.assumed;
 }
@@ -90,7 +108,8 @@ static int links_resolve(struct topology *topology, struct topology_builder *bui
 	for (size_t i = 0; i < topology->n_links; i++) {
 		struct topology_link *link = &topology->links[i];
 		const struct topology_link *back = topology_link_find(topology, link->owner, link->accessor);
-		struct rule_figure figure = link_figure(topology, link);
+		bool cut;
+		struct rule_figure figure = link_figure(topology, link, &cut);
 		const char *accessor = topology->devices[link->accessor].name;
 		const char *owner = topology->devices[link->owner].name;
 		int r = 0;
@@ -122,6 +141,8 @@ static int links_resolve(struct topology *topology, struct topology_builder *bui
 		    !rule_bandwidth_is_possible(link->read_bandwidth_mbps, link->n_records))
 			r = topology_builder_warn(builder, "impossible link: %s -> %s: %lld MB/s", accessor, owner,
 						  (long long)link->read_bandwidth_mbps);
+		if (r == 0 && cut)
+			r = warn_cut(builder, accessor, owner);
 		if (r < 0)
 			return r;
 	}
@@ -147,14 +168,19 @@ static int links_resolve(struct topology *topology, struct topology_builder *bui
 
 static int attachments_resolve(struct topology *topology, struct topology_builder *builder)
 {
+	int64_t to_all = 0, from_all = 0; /* of one device */
+
 	for (size_t i = 0; i < topology->n_attachments; i++) {
 		struct topology_attachment *at = &topology->attachments[i];
 		const char *arch = arch_of(topology, at->device);
 		struct rule_figure to = rule_record(at->type, arch, at->to_bandwidth_mbps, at->count, at->n_records);
 		struct rule_figure from =
 			rule_record(at->type, arch, at->from_bandwidth_mbps, at->count, at->n_records);
+		bool cut = to.mbps > TOPOLOGY_PAIR_MBPS_MAX || from.mbps > TOPOLOGY_PAIR_MBPS_MAX;
 		int r = 0;
 
+		figure_cut(&to);
+		figure_cut(&from);
 		at->to_mbps = to.mbps;
 		at->from_mbps = from.mbps;
 		at->assumed = to.assumed || from.assumed || at->fact.confidence == TOPOLOGY_CONFIDENCE_ASSUMED;
@@ -166,6 +192,18 @@ static int attachments_resolve(struct topology *topology, struct topology_builde
 			r = topology_builder_warn(builder, "impossible link: %s -> %s: count %lld",
 						  topology->devices[at->device].name, topology->nodes[at->node].name,
 						  (long long)at->count);
+		if (r == 0 && cut)
+			r = warn_cut(builder, topology->devices[at->device].name, topology->nodes[at->node].name);
+		if (r < 0)
+			return r;
+		/* Attachments of a device follow each other. Without more than that no pair of it has more. */
+		if (i == 0 || topology->attachments[i - 1].device != at->device)
+			to_all = from_all = 0;
+		cut = to_all <= TOPOLOGY_PAIR_MBPS_MAX && from_all <= TOPOLOGY_PAIR_MBPS_MAX;
+		to_all = sum_saturated(to_all, at->to_mbps);
+		from_all = sum_saturated(from_all, at->from_mbps);
+		if (cut && (to_all > TOPOLOGY_PAIR_MBPS_MAX || from_all > TOPOLOGY_PAIR_MBPS_MAX))
+			r = warn_cut(builder, topology->devices[at->device].name, "all its switches");
 		if (r < 0)
 			return r;
 	}
@@ -490,6 +528,10 @@ static struct topology_pair switch_pair(const struct topology *topology, size_t 
 		y++;
 	}
 	pair.bandwidth_mbps = least(there, back);
+	if (pair.bandwidth_mbps > TOPOLOGY_PAIR_MBPS_MAX) {
+		pair.bandwidth_mbps = TOPOLOGY_PAIR_MBPS_MAX;
+		pair.assumed = true;
+	}
 	return pair;
 }
 

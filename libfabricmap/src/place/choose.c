@@ -158,7 +158,17 @@ static bool is_regular(const struct tree *tree)
 	return true;
 }
 
-/* The largest set without a bad pair, whatever was required. */
+/* One device is always a set. */
+static void choose_any(struct place_search *search)
+{
+	BITS_FOREACH(position, search->candidates, 0, search->graph->n_devices)
+	{
+		search->chosen[search->n_chosen++] = (uint32_t)position;
+		return;
+	}
+}
+
+/* The largest set without a bad pair, of as many as are asked for, whatever was required. */
 static int choose_largest(struct place_search *search)
 {
 	struct tree *tree;
@@ -166,15 +176,30 @@ static int choose_largest(struct place_search *search)
 
 	memset(search->required, 0, bits_words(search->graph->n_devices) * sizeof(*search->required));
 	search->n_required = 0;
-	r = tree_new(search, &tree);
-	if (r < 0)
-		return r;
-	r = tree_sizes(tree, search->least);
+	/* A large irregular part does not look for sets when it is sure that what is asked is too much: ask for less. */
+	for (;;) {
+		int32_t low, up;
+
+		r = tree_new(search, &tree);
+		if (r < 0)
+			return r;
+		r = tree_sizes(tree, search->least);
+		low = tree->parts[tree->root].low_size;
+		up = tree->parts[tree->root].up_size;
+		if (r < 0 || low >= up || up >= (int32_t)search->count)
+			break;
+		search->count = (uint32_t)up;
+		tree_free(tree);
+	}
 	if (r == 0) {
-		int32_t size = tree->parts[tree->root].low_size;
+		int32_t size = tree->parts[tree->root].low_size, up = tree->parts[tree->root].up_size;
 		uint32_t k = size < (int32_t)search->count ? (uint32_t)size : search->count;
 
-		r = k > 0 ? choose_part(tree, search, tree->root, k, false) : 0;
+		search->largest_proved = size >= up || size >= (int32_t)search->count || up <= 1;
+		if (k > 0)
+			r = choose_part(tree, search, tree->root, k, false);
+		else
+			choose_any(search);
 	}
 	tree_free(tree);
 	return r;

@@ -11,7 +11,10 @@
 #include "place/site.h"
 
 #include "base/base.h"
+#include "place/bits.h"
 #include "place/paths.h"
+
+#include <assert.h>
 
 static bool shares_switch(const struct topology *topology, enum topology_link_type type, size_t a, size_t b)
 {
@@ -56,8 +59,7 @@ static struct place_pair pair_of(const struct topology *topology, struct site_re
 	struct topology_pair pair = topology_pair(topology, a, b);
 	struct place_pair result = { .mbps = pair.bandwidth_mbps };
 
-	if (result.mbps > PLACE_MBPS_MAX)
-		result.mbps = PLACE_MBPS_MAX;
+	static_assert((int)PLACE_MBPS_MAX == (int)TOPOLOGY_PAIR_MBPS_MAX, "no pair is cut on the way");
 	if (pair.assumed)
 		result.flags |= PLACE_PAIR_ASSUMED;
 	if (pair.linked)
@@ -93,6 +95,11 @@ static int add_dense(struct place_graph_builder *builder, const struct topology 
 }
 
 /* ---- many devices ---- */
+
+static bool is_in(const uint64_t *among, size_t device)
+{
+	return !among || bits_has(among, device);
+}
 
 struct domains {
 	struct path_domains inner;
@@ -132,30 +139,37 @@ static void join(struct domains *domains, size_t a, size_t b)
 		domains->parents[a] = b;
 }
 
-static int join_all(struct domains *domains, const struct topology *topology)
+/* With the first that was there. */
+static void join_at(struct domains *domains, size_t *first, size_t device)
 {
-	_cleanup_(freep) size_t *at_node = calloc(topology->n_nodes + 1, sizeof(*at_node));
+	if (*first == TOPOLOGY_NONE)
+		*first = device;
+	else
+		join(domains, *first, device);
+}
 
-	if (!at_node)
+static int join_all(struct domains *domains, const struct topology *topology, const uint64_t *among)
+{
+	size_t n_firsts = topology->n_nodes + topology->n_devices;
+	_cleanup_(freep) size_t *firsts = malloc((n_firsts + 1) * sizeof(*firsts)); /* by node; by package */
+
+	if (!firsts)
 		return -ENOMEM;
 	for (size_t i = 0; i < topology->n_links; i++)
-		join(domains, topology->links[i].accessor, topology->links[i].owner);
-	for (size_t i = 0; i < topology->n_nodes; i++)
-		at_node[i] = TOPOLOGY_NONE;
-	for (size_t i = 0; i < topology->n_attachments; i++) {
-		const struct topology_attachment *at = &topology->attachments[i];
-
-		if (at_node[at->node] == TOPOLOGY_NONE)
-			at_node[at->node] = at->device;
-		else
-			join(domains, at_node[at->node], at->device);
-	}
+		if (is_in(among, topology->links[i].accessor) && is_in(among, topology->links[i].owner))
+			join(domains, topology->links[i].accessor, topology->links[i].owner);
+	for (size_t i = 0; i < n_firsts; i++)
+		firsts[i] = TOPOLOGY_NONE;
+	for (size_t i = 0; i < topology->n_attachments; i++)
+		if (is_in(among, topology->attachments[i].device))
+			join_at(domains, &firsts[topology->attachments[i].node], topology->attachments[i].device);
 	for (size_t i = 0; i < topology->n_devices; i++)
-		join(domains, i, topology->devices[i].resolved.package);
+		if (is_in(among, i))
+			join_at(domains, &firsts[topology->n_nodes + topology->devices[i].resolved.package], i);
 	return 0;
 }
 
-static int domains_init(struct domains *domains, const struct topology *topology)
+static int domains_init(struct domains *domains, const struct topology *topology, const uint64_t *among)
 {
 	size_t n = topology->n_devices;
 	int r;
@@ -170,19 +184,23 @@ static int domains_init(struct domains *domains, const struct topology *topology
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		domains->parents[i] = i;
-	r = join_all(domains, topology);
+	r = join_all(domains, topology, among);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
 		size_t first = find(domains, i);
 
+		domains->inner.of_device[i] = TOPOLOGY_NONE;
+		if (!is_in(among, i))
+			continue;
 		domains->inner.of_device[i] = first == i ? domains->inner.n++ : domains->inner.of_device[first];
 		domains->inner.sizes[domains->inner.of_device[i]]++;
 	}
 	for (size_t i = 0; i < domains->inner.n; i++)
 		domains->first[i + 1] = domains->first[i] + domains->inner.sizes[i];
 	for (size_t i = 0; i < n; i++)
-		domains->devices[domains->first[domains->inner.of_device[i]]++] = i;
+		if (is_in(among, i))
+			domains->devices[domains->first[domains->inner.of_device[i]]++] = i;
 	for (size_t i = domains->inner.n; i > 0; i--)
 		domains->first[i] = domains->first[i - 1];
 	domains->first[0] = 0;
@@ -190,30 +208,50 @@ static int domains_init(struct domains *domains, const struct topology *topology
 }
 
 /* Pairs by chance, always the same, against the rule itself. */
-static bool agrees(const struct topology *topology, struct site_relation relation, const struct place_graph *graph)
+static bool agrees(const struct topology *topology, struct site_relation relation, const struct domains *domains,
+		   const struct place_graph *graph, struct site_obstacle *ret_obstacle)
 {
 	enum { SAMPLES = 20000 };
+	size_t n = domains->first[domains->inner.n];
 	uint64_t state = 1;
 
-	for (size_t i = 0; i < SAMPLES; i++) {
+	for (size_t i = 0; n > 1 && i < SAMPLES; i++) {
 		struct place_pair pair, rule;
 		size_t a, b;
 
 		state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-		a = (state >> 33) % topology->n_devices;
+		a = domains->devices[(state >> 33) % n];
 		state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-		b = (state >> 33) % topology->n_devices;
+		b = domains->devices[(state >> 33) % n];
 		if (a == b)
 			continue;
 		pair = place_graph_pair(graph, a, b);
 		rule = pair_of(topology, relation, a, b);
-		if (pair.mbps != rule.mbps || pair.flags != rule.flags)
-			return false;
+		if (pair.mbps == rule.mbps && pair.flags == rule.flags)
+			continue;
+		*ret_obstacle = (struct site_obstacle){ a, b, "their pair is not what their paths say" };
+		return false;
 	}
 	return true;
 }
 
-static int graph_of_many(const struct topology *topology, struct site_relation relation, struct place_graph **ret)
+/* Those that are left out are at the root by themselves, joined with nobody. */
+static int add_others(struct place_graph_builder *builder, const struct topology *topology, const uint64_t *among)
+{
+	for (size_t i = 0; i < topology->n_devices; i++) {
+		ssize_t number;
+
+		if (is_in(among, i))
+			continue;
+		number = place_graph_builder_add_device(builder, PLACE_NODE_ROOT, topology->devices[i].name);
+		if (number < 0)
+			return (int)number;
+	}
+	return 0;
+}
+
+static int graph_of_many(const struct topology *topology, struct site_relation relation, const uint64_t *among,
+			 struct place_graph **ret, struct site_obstacle *ret_obstacle)
 {
 	_cleanup_(place_graph_builder_freep) struct place_graph_builder *builder = NULL;
 	_cleanup_(place_graph_unrefp) struct place_graph *graph = NULL;
@@ -224,14 +262,18 @@ static int graph_of_many(const struct topology *topology, struct site_relation r
 
 	if (!nodes)
 		return -ENOMEM;
-	r = domains_init(&domains, topology);
+	r = domains_init(&domains, topology, among);
 	if (r == 0)
-		r = paths_add(topology, &domains.inner, apart ? PLACE_PAIR_FORBIDDEN : 0, &builder, nodes);
+		r = paths_add(topology, &domains.inner, apart ? PLACE_PAIR_FORBIDDEN : 0, &builder, nodes,
+			      ret_obstacle);
 	for (size_t i = 0; r == 0 && i < domains.inner.n; i++) {
 		ssize_t node = (ssize_t)nodes[i];
 
-		if (domains.inner.sizes[i] > PLACE_DENSE_MAX)
+		if (domains.inner.sizes[i] > PLACE_DENSE_MAX) {
+			*ret_obstacle = (struct site_obstacle){ domains.devices[domains.first[i]], TOPOLOGY_NONE,
+								"links join more than 2048 devices with it" };
 			return -E2BIG;
+		}
 		if (domains.inner.sizes[i] > 1)
 			node = place_graph_builder_add_node(builder, nodes[i], (struct place_pair){ 0 });
 		if (node < 0)
@@ -240,33 +282,57 @@ static int graph_of_many(const struct topology *topology, struct site_relation r
 			      domains.inner.sizes[i]);
 	}
 	if (r == 0)
+		r = add_others(builder, topology, among);
+	if (r == 0)
 		r = place_graph_builder_finish(builder, &graph);
 	if (r < 0)
 		return r;
-	if (!agrees(topology, relation, graph))
+	if (!agrees(topology, relation, &domains, graph, ret_obstacle))
 		return -E2BIG;
 	*ret = steal_ptr(&graph);
 	return 0;
 }
 
-int site_graph_new(const struct topology *topology, struct site_relation relation, struct place_graph **ret)
+static int graph_of_few(const struct topology *topology, struct site_relation relation, const uint64_t *among,
+			struct place_graph **ret)
 {
 	_cleanup_(place_graph_builder_freep) struct place_graph_builder *builder = NULL;
-	_cleanup_(freep) size_t *devices = NULL;
+	_cleanup_(freep) size_t *devices = calloc(topology->n_devices + 1, sizeof(*devices));
+	ssize_t node = PLACE_NODE_ROOT;
+	size_t n = 0;
 	int r;
 
-	if (topology->n_devices > SITE_DENSE_MAX)
-		return graph_of_many(topology, relation, ret);
-	devices = calloc(topology->n_devices + 1, sizeof(*devices));
 	if (!devices)
 		return -ENOMEM;
 	for (size_t i = 0; i < topology->n_devices; i++)
-		devices[i] = i;
-	r = place_graph_builder_new((struct place_pair){ 0 }, &builder);
+		if (is_in(among, i))
+			devices[n++] = i;
+	r = place_graph_builder_new((struct place_pair){ .flags = among ? PLACE_PAIR_FORBIDDEN : 0 }, &builder);
 	if (r < 0)
 		return r;
-	r = add_dense(builder, topology, relation, PLACE_NODE_ROOT, devices, topology->n_devices);
+	if (among)
+		node = place_graph_builder_add_node(builder, PLACE_NODE_ROOT, (struct place_pair){ 0 });
+	if (node < 0)
+		return (int)node;
+	r = add_dense(builder, topology, relation, (size_t)node, devices, n);
+	if (r == 0)
+		r = add_others(builder, topology, among);
 	if (r < 0)
 		return r;
 	return place_graph_builder_finish(builder, ret);
+}
+
+int site_graph_new(const struct topology *topology, struct site_relation relation, const uint64_t *among,
+		   struct place_graph **ret, struct site_obstacle *ret_obstacle)
+{
+	size_t n = among ? bits_count(among, 0, topology->n_devices) : topology->n_devices;
+	struct site_obstacle obstacle = { TOPOLOGY_NONE, TOPOLOGY_NONE, NULL };
+	int r;
+
+	if (n <= SITE_DENSE_MAX)
+		return graph_of_few(topology, relation, among, ret);
+	r = graph_of_many(topology, relation, among, ret, &obstacle);
+	if (r == -E2BIG && ret_obstacle)
+		*ret_obstacle = obstacle;
+	return r;
 }

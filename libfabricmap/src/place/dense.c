@@ -54,7 +54,7 @@ struct dense {
 	bool *best; /* by index: for k_best */
 };
 
-int dense_new(const struct place_search *search, const struct place_part *part, struct dense **ret)
+int dense_new(const struct place_search *search, const struct place_part *part, uint64_t work_max, struct dense **ret)
 {
 	struct dense *dense = calloc(1, sizeof(*dense));
 	uint32_t size = part->size;
@@ -64,10 +64,10 @@ int dense_new(const struct place_search *search, const struct place_part *part, 
 	*ret = dense;
 	dense->block = part->block;
 	/* One half for sizes, one for sums. */
-	dense->work = (int64_t)search->work_max / 2;
-	dense->work_later = (int64_t)search->work_max / 2;
+	dense->work = (int64_t)work_max / 2;
+	dense->work_later = (int64_t)work_max / 2;
 	/* These are cheap, and say at once which thresholds are too high. */
-	dense->work_classes = (int64_t)search->work_max / 4;
+	dense->work_classes = (int64_t)work_max / 4;
 	dense->columns = calloc(size, sizeof(*dense->columns));
 	dense->positions = calloc(size, sizeof(*dense->positions));
 	dense->order = calloc(size, sizeof(*dense->order));
@@ -141,7 +141,7 @@ static bool fill_row_but_few(const struct dense *dense, uint32_t i, int32_t thre
 	const uint16_t *order = &block->order[(size_t)dense->columns[i] * block->n];
 	const place_cell *cells = &block->cells[(size_t)dense->columns[i] * block->n];
 
-	if (cells[order[block->n - block->n / 8]] < threshold)
+	if (block->n < 8 || cells[order[block->n - block->n / 8]] < threshold)
 		return false;
 	memset(row, 0xff, dense->graph.n_words * sizeof(*row));
 	if (dense->n % 64 > 0)
@@ -335,6 +335,23 @@ int dense_size(struct dense *dense, int32_t threshold, uint32_t enough, int32_t 
 	}
 	*ret_low = cached->low;
 	*ret_up = cached->up;
+	return 0;
+}
+
+int dense_know(struct dense *dense, int32_t threshold, const uint32_t *positions, uint32_t n)
+{
+	struct cached_size *cached = &dense->cache[0];
+
+	assert(dense->n_cached == 0);
+	*cached = (struct cached_size){ .threshold = threshold, .low = (int32_t)n, .up = (int32_t)n };
+	cached->members = calloc((size_t)n + 1, sizeof(*cached->members));
+	if (!cached->members)
+		return -ENOMEM;
+	dense->n_cached++;
+	dense->threshold = threshold;
+	for (uint32_t i = 0; i < n; i++)
+		while (dense->positions[cached->members[i]] != positions[i])
+			cached->members[i]++;
 	return 0;
 }
 
@@ -682,6 +699,7 @@ static int bound_sums_by_rest(const struct dense *dense, uint32_t k_min, uint32_
 int dense_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low, double *up)
 {
 	_cleanup_(freep) double *values = calloc(2 * (size_t)dense->n, sizeof(*values));
+	bool each = k_max - k_min < SIZES_MAX || dense->n <= PLACE_PROVED_MAX;
 	int r;
 
 	if (!values)
@@ -692,10 +710,10 @@ int dense_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low,
 	for (uint32_t k = k_min; k <= k_max; k++) {
 		if (k < 2)
 			up[k] = 0;
-		else if (k_max - k_min < SIZES_MAX)
+		else if (each)
 			bound_sum(dense, k, values, values + dense->n, &up[k]);
 	}
-	if (k_max - k_min >= SIZES_MAX) {
+	if (!each) {
 		/* No pair is worth more than the best one. */
 		double best = 0;
 

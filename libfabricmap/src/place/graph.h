@@ -26,8 +26,8 @@ enum {
 	PLACE_DENSE_MAX = 2048,
 	PLACE_NODES_MAX = 1 << 16,
 	PLACE_DEPTH_MAX = 64, /* of nodes below each other */
-	/* MB/s; what the rule takes for possible. */
-	PLACE_MBPS_MAX = 10000000,
+	/* MB/s; all that the model says of a pair (TOPOLOGY_PAIR_MBPS_MAX). */
+	PLACE_MBPS_MAX = (1 << 24) - 1,
 	/* The node that a builder begins with. */
 	PLACE_NODE_ROOT = 0,
 };

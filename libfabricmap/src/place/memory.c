@@ -6,6 +6,7 @@
 #include "place/memory.h"
 
 #include "base/base.h"
+#include "model/rule.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,6 +97,12 @@ static int64_t known(int64_t value)
 	return value > 0 ? value : TOPOLOGY_UNKNOWN;
 }
 
+/* The rule's: what no link can have says nothing. */
+static int64_t known_mbps(int64_t value, int64_t n_records)
+{
+	return rule_bandwidth_is_possible(value, n_records) ? value : TOPOLOGY_UNKNOWN;
+}
+
 static int64_t least_known(int64_t a, int64_t b)
 {
 	if (a == TOPOLOGY_UNKNOWN || b == TOPOLOGY_UNKNOWN)
@@ -138,8 +145,8 @@ static void say_accesses(const struct topology *topology, const struct user *use
 
 		if (access->initiator_device != user->device || access->initiator_node != user->node)
 			continue;
-		say(&figures->mbps[READ], known(access->read_bandwidth_mbps), false);
-		say(&figures->mbps[WRITE], known(access->write_bandwidth_mbps), false);
+		say(&figures->mbps[READ], known_mbps(access->read_bandwidth_mbps, 1), false);
+		say(&figures->mbps[WRITE], known_mbps(access->write_bandwidth_mbps, 1), false);
 		say(&figures->ns[READ], known(access->read_latency_ns), false);
 		say(&figures->ns[WRITE], known(access->write_latency_ns), false);
 	}
@@ -188,7 +195,7 @@ static void say_own(const struct chooser *chooser, const struct memory_location 
 
 	for (; bank != TOPOLOGY_NONE; bank = bank_find(chooser, location, chooser->bank_next[bank]))
 		for (size_t i = 0; i < DIRECTIONS; i++)
-			say(&figures->mbps[i], known(chooser->topology->memories[bank].bandwidth_mbps), false);
+			say(&figures->mbps[i], known_mbps(chooser->topology->memories[bank].bandwidth_mbps, 1), false);
 	for (size_t i = 0; i < DIRECTIONS; i++) {
 		say(&figures->mbps[i], figures->mbps[!i].value, true);
 		say(&figures->ns[i], figures->ns[!i].value, true);
@@ -220,8 +227,8 @@ static struct figures region_figures(const struct chooser *chooser, const struct
 	has_link = link && link->up && link->type != TOPOLOGY_LINK_NONE;
 	if (has_link) {
 		figures.reachable = true;
-		say(&figures.mbps[READ], known(link->read_bandwidth_mbps), false);
-		say(&figures.mbps[WRITE], known(link->write_bandwidth_mbps), false);
+		say(&figures.mbps[READ], known_mbps(link->read_bandwidth_mbps, link->n_records), false);
+		say(&figures.mbps[WRITE], known_mbps(link->write_bandwidth_mbps, link->n_records), false);
 		say(&figures.ns[READ], known(link->read_latency_ns), false);
 		say(&figures.ns[WRITE], known(link->write_latency_ns), false);
 	} else {
@@ -286,7 +293,7 @@ static struct figures memory_figures(const struct topology *topology, const stru
 	if (figures.mbps[READ].value != TOPOLOGY_UNKNOWN && figures.mbps[WRITE].value != TOPOLOGY_UNKNOWN)
 		return figures;
 	/* Half of it reported, or nothing: the memory's own bandwidth and the way bound it from above. */
-	way = least_known(way_mbps(topology, user, memory), known(memory->bandwidth_mbps));
+	way = least_known(way_mbps(topology, user, memory), known_mbps(memory->bandwidth_mbps, 1));
 	for (size_t i = 0; i < DIRECTIONS; i++)
 		say(&figures.mbps[i], known(way), true);
 	return figures;
@@ -572,6 +579,23 @@ static int find_users(struct chooser *chooser, char **reason)
 	return weights ? 0 : fail(reason, -EINVAL, "nobody reads or writes%s", "");
 }
 
+static int check_excluded(const struct chooser *chooser, char **reason)
+{
+	const struct topology *topology = chooser->topology;
+	const struct memory_request *request = chooser->request;
+
+	for (size_t i = 0; i < request->n_exclude; i++) {
+		bool found = topology_device_find(topology, request->exclude[i]) >= 0 ||
+			     topology_node_find(topology, request->exclude[i]) >= 0;
+
+		for (size_t j = 0; j < topology->n_memories && !found; j++)
+			found = !strcmp(topology->memories[j].name, request->exclude[i]);
+		if (!found)
+			return fail(reason, -ENODEV, "no such device or memory: %s", request->exclude[i]);
+	}
+	return 0;
+}
+
 static int chooser_init(struct chooser *chooser, const struct topology *topology, const struct memory_request *request)
 {
 	size_t n = topology->n_memories, n_terms = DIRECTIONS * request->n_accessors;
@@ -621,6 +645,8 @@ int memory_place(const struct topology *topology, const struct memory_request *r
 	r = chooser_init(&chooser, topology, request);
 	if (r == 0)
 		r = find_users(&chooser, ret_reason);
+	if (r == 0)
+		r = check_excluded(&chooser, ret_reason);
 	if (r < 0)
 		return r;
 	add_all(&chooser);

@@ -66,6 +66,8 @@ struct memory_answer {
  * - own memory: a direction is as the other; else no memory has more bandwidth (10,000,000 MB/s), or is nearer (0 ns);
  * - all others: that nothing known is worse.
  *
+ * A bandwidth that is none or impossible by the rule of pair bandwidth is not known.
+ *
  * Ties, which are exact: at the NUMA node of those who use it (a region is at its device's), known before assumed, regions
  * before system memory, then by name.
  *

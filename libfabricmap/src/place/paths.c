@@ -40,7 +40,25 @@ struct joiner {
 	struct edge *edges;
 	size_t n_edges;
 	bool assumed;
+	size_t first; /* device */
+	struct site_obstacle *obstacle;
 };
+
+/* Why it is no tree. */
+static int give_up(struct joiner *joiner, size_t device, size_t other, const char *why)
+{
+	*joiner->obstacle = (struct site_obstacle){ .device = device, .other = other, .why = why };
+	return -E2BIG;
+}
+
+static size_t device_of(const struct joiner *joiner, size_t domain)
+{
+	size_t device = joiner->first;
+
+	while (joiner->domains->of_device[device] != domain)
+		device++;
+	return device;
+}
 
 static void joiner_fini(struct joiner *joiner)
 {
@@ -118,7 +136,8 @@ static int settle(struct joiner *joiner, size_t component, int64_t mbps)
 		if (part->n_devices < joiner->domains->sizes[part->domain]) {
 			/* Alone it may wait for the rest; others would see a part of it before the whole. */
 			if (whole || parts != part || next)
-				return -E2BIG;
+				return give_up(joiner, device_of(joiner, part->domain), TOPOLOGY_NONE,
+					       "others are nearer to some of the devices that it is joined with");
 			joiner->items[component] = part;
 			return 0;
 		}
@@ -187,47 +206,88 @@ static size_t root_of(const struct topology *topology, size_t node)
 	return node;
 }
 
+/* What has to be known of all devices or of none, and the same: in what do two differ? NULL: in nothing. */
+static const char *difference(const struct topology *topology, size_t a, size_t b)
+{
+	const struct topology_device *x = &topology->devices[a], *y = &topology->devices[b];
+	const size_t *at = topology->attachments_first;
+
+	if (!x->resolved.has_path || x->resolved.above == TOPOLOGY_NONE)
+		return "its PCI path is not known";
+	if (x->resolved.uplink_assumed != y->resolved.uplink_assumed)
+		return "the PCI link of only one of them is known";
+	if ((at[a + 1] > at[a]) != (at[b + 1] > at[b]))
+		return "only one of them is at a switch";
+	if ((x->resolved.socket >= 0) != (y->resolved.socket >= 0))
+		return "the socket of only one of them is known";
+	if (x->resolved.cpu_link_assumed != y->resolved.cpu_link_assumed)
+		return "the CPU of only one of them is known";
+	return NULL;
+}
+
+/* The roots that devices are below, and the sockets of these: each by the first device that has it. */
+struct roots {
+	size_t *sockets; /* by node; NOTHING: none is below it */
+	size_t *firsts, n_firsts;
+};
+
+static void roots_fini(struct roots *roots)
+{
+	free(roots->sockets);
+	free(roots->firsts);
+}
+
+/* All devices below one root have to be of one socket. */
+static int add_device(struct joiner *joiner, size_t i, struct roots *roots)
+{
+	const struct topology *topology = joiner->topology;
+	const struct topology_device *device = &topology->devices[i];
+	const char *why = difference(topology, i, joiner->first);
+	size_t top, j;
+
+	if (why)
+		return give_up(joiner, i, joiner->first, why);
+	add_edge(joiner, i, topology->n_devices + device->resolved.above, device->resolved.uplink_mbps);
+	top = root_of(topology, device->resolved.above);
+	if (roots->sockets[top] != NOTHING) {
+		if (topology->devices[roots->sockets[top]].resolved.socket == device->resolved.socket)
+			return 0;
+		return give_up(joiner, i, roots->sockets[top], "they are below one root and of two sockets");
+	}
+	for (j = 0; j < roots->n_firsts; j++)
+		if (topology->devices[roots->firsts[j]].resolved.socket == device->resolved.socket)
+			break;
+	if (j == roots->n_firsts)
+		roots->firsts[roots->n_firsts++] = i;
+	else if (topology->devices[roots->firsts[j]].resolved.cpu_link_mbps != device->resolved.cpu_link_mbps)
+		return give_up(joiner, i, roots->firsts[j], "they are of one socket and of two kinds of CPU");
+	roots->sockets[top] = roots->firsts[j];
+	return 0;
+}
+
 /*
- * Links of the tree. Above its roots are sockets, with the links between CPUs above them; for that all devices below one
- * root have to be of one socket. What is known of some devices only is not known well enough.
+ * Links of the tree. Above its roots are sockets, with the links between CPUs above them. What is known of some devices
+ * only is not known well enough.
  */
 static int find_edges(struct joiner *joiner)
 {
 	const struct topology *topology = joiner->topology;
 	size_t n = topology->n_devices, nodes = n, sockets = nodes + topology->n_nodes, root = sockets + n;
-	const struct topology_device *first = &topology->devices[0];
-	bool first_on_switches = topology->attachments_first[1] > topology->attachments_first[0];
-	_cleanup_(freep) size_t *root_socket = malloc((topology->n_nodes + 1) * sizeof(*root_socket));
-	bool node_assumed = false;
+	const struct topology_device *first = &topology->devices[joiner->first];
+	_cleanup_(roots_fini) struct roots roots = { 0 };
+	bool node_assumed = false, root_assumed = false;
+	size_t n_roots = 0;
 
-	if (!root_socket)
+	roots.sockets = malloc((topology->n_nodes + 1) * sizeof(*roots.sockets));
+	roots.firsts = malloc((n + 1) * sizeof(*roots.firsts));
+	if (!roots.sockets || !roots.firsts)
 		return -ENOMEM;
-	memset(root_socket, 0xff, (topology->n_nodes + 1) * sizeof(*root_socket));
+	memset(roots.sockets, 0xff, (topology->n_nodes + 1) * sizeof(*roots.sockets));
 	for (size_t i = 0; i < n; i++) {
-		const struct topology_device *device = &topology->devices[i];
-		bool on_switches = topology->attachments_first[i + 1] > topology->attachments_first[i];
-		size_t top, socket = i;
+		int r = joiner->domains->of_device[i] == TOPOLOGY_NONE ? 0 : add_device(joiner, i, &roots);
 
-		if (!device->resolved.has_path || device->resolved.uplink_assumed != first->resolved.uplink_assumed ||
-		    on_switches != first_on_switches ||
-		    (device->resolved.socket >= 0) != (first->resolved.socket >= 0) ||
-		    device->resolved.cpu_link_assumed != first->resolved.cpu_link_assumed)
-			return -E2BIG;
-		/* A socket is the first device that has it. Few: what has thousands of sockets is not one machine. */
-		for (size_t j = 0; j < i && j < 64; j++)
-			if (topology->devices[j].resolved.socket == device->resolved.socket) {
-				socket = j;
-				break;
-			}
-		if (device->resolved.above == TOPOLOGY_NONE)
-			return -E2BIG;
-		add_edge(joiner, i, nodes + device->resolved.above, device->resolved.uplink_mbps);
-		top = root_of(topology, device->resolved.above);
-		if (root_socket[top] != NOTHING &&
-		    topology->devices[root_socket[top]].resolved.socket != device->resolved.socket)
-			return -E2BIG;
-		if (root_socket[top] == NOTHING)
-			root_socket[top] = socket;
+		if (r < 0)
+			return r;
 	}
 	for (size_t i = 0; i < topology->n_nodes; i++) {
 		const struct topology_node *node = &topology->nodes[i];
@@ -237,18 +297,27 @@ static int find_edges(struct joiner *joiner)
 		if (node->resolved.parent != TOPOLOGY_NONE) {
 			add_edge(joiner, nodes + i, nodes + node->resolved.parent, mbps);
 			node_assumed |= node->resolved.uplink_assumed;
-		} else if (root_socket[i] != NOTHING) {
-			size_t socket = root_socket[i];
+		} else if (roots.sockets[i] != NOTHING) {
+			size_t socket = roots.sockets[i];
 
 			add_edge(joiner, nodes + i, sockets + socket, mbps);
+			root_assumed |= !is_free && node->resolved.uplink_assumed;
+			n_roots++;
 			add_edge(joiner, sockets + socket, root,
 				 first->resolved.socket >= 0 ? topology->devices[socket].resolved.cpu_link_mbps :
 							       INT64_MAX);
 		}
 	}
-	joiner->assumed = first->resolved.uplink_assumed || first_on_switches;
+	joiner->assumed = first->resolved.uplink_assumed ||
+			  topology->attachments_first[joiner->first + 1] > topology->attachments_first[joiner->first];
+	/* On the way from one root to another, and from one socket to another. */
+	node_assumed |= n_roots > 1 && root_assumed;
+	node_assumed |= roots.n_firsts > 1 && first->resolved.socket >= 0 && first->resolved.cpu_link_assumed;
 	/* Which of the pairs those links are in would have to be told apart. */
-	return node_assumed && !joiner->assumed ? -E2BIG : 0;
+	if (node_assumed && !joiner->assumed)
+		return give_up(joiner, joiner->first, TOPOLOGY_NONE,
+			       "its PCI link is known, and of a bridge above some device, or of a CPU, it is not");
+	return 0;
 }
 
 static int joiner_init(struct joiner *joiner)
@@ -272,6 +341,8 @@ static int joiner_init(struct joiner *joiner)
 	for (size_t i = 0; i < n; i++) {
 		struct item *item = &joiner->all_items[i];
 
+		if (joiner->domains->of_device[i] == TOPOLOGY_NONE)
+			continue;
 		*item = (struct item){ NOTHING, joiner->domains->of_device[i], 1, NULL };
 		if (joiner->domains->sizes[item->domain] == 1)
 			(void)item_whole(joiner, item);
@@ -308,29 +379,43 @@ static int emit(const struct joiner *joiner, struct place_graph_builder *builder
 }
 
 int paths_add(const struct topology *topology, const struct path_domains *domains, unsigned int flags,
-	      struct place_graph_builder **ret_builder, size_t *ret_nodes)
+	      struct place_graph_builder **ret_builder, size_t *ret_nodes, struct site_obstacle *ret_obstacle)
 {
 	_cleanup_(place_graph_builder_freep) struct place_graph_builder *builder = NULL;
-	_cleanup_(joiner_fini) struct joiner joiner = { .topology = topology, .domains = domains };
-	const struct item *all;
+	_cleanup_(joiner_fini) struct joiner joiner = {
+		.topology = topology,
+		.domains = domains,
+		.obstacle = ret_obstacle,
+	};
+	const struct item *all = NULL;
+	size_t n_in = 0;
 	int r;
 
-	r = joiner_init(&joiner);
-	if (r == 0)
-		r = find_edges(&joiner);
-	if (r == 0)
-		r = join_all(&joiner);
-	if (r < 0)
-		return r;
-	all = joiner.items[find(&joiner, 0)];
-	/* A part of a domain that nothing joins with the rest: paths end nowhere. */
-	for (size_t i = 0; i < topology->n_devices; i++)
-		if (joiner.items[find(&joiner, i)] != all || !all || all->tree == NOTHING)
-			return -E2BIG;
+	for (size_t i = topology->n_devices; i-- > 0;) {
+		if (domains->of_device[i] == TOPOLOGY_NONE)
+			continue;
+		joiner.first = i;
+		n_in++;
+	}
+	if (n_in > 0) {
+		r = joiner_init(&joiner);
+		if (r == 0)
+			r = find_edges(&joiner);
+		if (r == 0)
+			r = join_all(&joiner);
+		if (r < 0)
+			return r;
+		all = joiner.items[find(&joiner, joiner.first)];
+		/* A part of a domain that nothing joins with the rest: paths end nowhere. */
+		for (size_t i = joiner.first; i < topology->n_devices; i++)
+			if (domains->of_device[i] != TOPOLOGY_NONE &&
+			    (joiner.items[find(&joiner, i)] != all || !all || all->tree == NOTHING))
+				return give_up(&joiner, i, joiner.first, "no PCI path joins them");
+	}
 	if (joiner.assumed)
 		flags |= PLACE_PAIR_ASSUMED;
-	r = place_graph_builder_new(pair_of(0, flags), &builder);
-	if (r == 0)
+	r = place_graph_builder_new(pair_of(0, n_in < topology->n_devices ? PLACE_PAIR_FORBIDDEN : flags), &builder);
+	if (r == 0 && n_in > 0)
 		r = emit(&joiner, builder, PLACE_NODE_ROOT, all->tree, flags, ret_nodes);
 	if (r < 0)
 		return r;

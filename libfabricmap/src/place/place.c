@@ -7,6 +7,7 @@
 #include "place/nic.h"
 #include "place/place-internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,38 @@ static void question_fini(struct question *question)
 	free(question->not );
 	free(question->candidates);
 	free(question->required);
+	for (size_t i = 0; i < question->n_pools; i++)
+		place_pool_free(question->pools[i].pool);
+}
+
+int question_pool(struct question *question, struct site_relation relation, const struct place_pool **ret)
+{
+	_cleanup_(place_graph_unrefp) struct place_graph *graph = NULL;
+	struct question_pool *own = &question->pools[question->n_pools];
+	int r;
+
+	r = place_site_pool(question->site, relation, ret);
+	if (r != -E2BIG)
+		return r;
+	for (size_t i = 0; i < question->n_pools; i++) {
+		const struct site_relation other = question->pools[i].relation;
+
+		if (other.linked != relation.linked || other.link_type != relation.link_type ||
+		    other.same_package != relation.same_package)
+			continue;
+		*ret = question->pools[i].pool;
+		return 0;
+	}
+	assert(question->n_pools < QUESTION_POOLS_MAX);
+	r = site_graph_new(question->topology, relation, question->candidates, &graph, &question->obstacle);
+	if (r == 0)
+		r = place_pool_new(graph, &own->pool);
+	if (r < 0)
+		return r;
+	own->relation = relation;
+	*ret = own->pool;
+	question->n_pools++;
+	return 0;
 }
 
 /* ---- names ---- */
@@ -125,7 +158,7 @@ static enum place_not judge(const struct question *question, const struct topolo
 	return device->n_regions == 0 ? PLACE_NOT_MEMORY : PLACE_NOT_ROOM;
 }
 
-static int find_candidates(struct question *question, const struct place_pool *pool, struct place_failure *failure)
+static int find_candidates(struct question *question, struct place_failure *failure)
 {
 	const struct place_request *request = question->request;
 	size_t n = question->topology->n_devices;
@@ -148,8 +181,9 @@ static int find_candidates(struct question *question, const struct place_pool *p
 	for (size_t i = 0; i < n; i++) {
 		if (question->not [i] != PLACE_IS_CANDIDATE)
 			continue;
-		question->not [i] = place_pool_is_free(pool, i) ? judge(question, &question->topology->devices[i]) :
-								  PLACE_NOT_FREE;
+		question->not [i] = place_site_is_free(question->site, i) ?
+					    judge(question, &question->topology->devices[i]) :
+					    PLACE_NOT_FREE;
 		if (question->not [i] != PLACE_IS_CANDIDATE)
 			continue;
 		bits_add(question->candidates, i);
@@ -244,7 +278,7 @@ static int solve(struct question *question, struct placement **ret, struct place
 	const struct place_pool *pool;
 	int r;
 
-	r = place_site_pool(question->site, question->relation, &pool);
+	r = question_pool(question, question->relation, &pool);
 	if (r < 0)
 		return r;
 	r = place_solve(pool, &question->ask, &answer, ret_refusal);
@@ -279,12 +313,9 @@ int place_at(struct place_site *site, const struct place_request *request, struc
 		.topology = place_site_topology(site),
 		.request = request,
 	};
-	const struct place_pool *pool;
 	int r;
 
-	r = place_site_pool(site, (struct site_relation){ 0 }, &pool);
-	if (r == 0)
-		r = find_candidates(&question, pool, &failure);
+	r = find_candidates(&question, &failure);
 	if (r == 0) {
 		question.ask = (struct place_ask){
 			.count = request->count,
@@ -302,7 +333,7 @@ int place_at(struct place_site *site, const struct place_request *request, struc
 		}
 	}
 	if (r == -E2BIG)
-		r = place_too_irregular(question.topology, &failure);
+		r = question_irregular(&question, &failure);
 	if (ret_failure && (r == -ENODEV || r == -ENOSPC || r == -EINVAL || r == -E2BIG)) {
 		*ret_failure = failure;
 		failure = (struct place_failure){ 0 };
@@ -318,8 +349,6 @@ int place(const struct topology *topology, const struct place_request *request, 
 
 	/* Only counted: a topology never changes. */
 	r = place_site_new((struct topology *)topology, &site);
-	if (r == -E2BIG && ret_failure)
-		r = place_too_irregular(topology, ret_failure);
 	if (r < 0)
 		return r;
 	return place_at(site, request, ret, ret_failure);

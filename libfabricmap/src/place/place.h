@@ -63,6 +63,7 @@ struct place_failure {
 	bool proved; /* -ENOSPC: there is certainly no such set */
 	size_t *largest; /* -ENOSPC: the largest set that is linked, or would do, as the reason says; devices */
 	size_t n_largest;
+	bool largest_proved; /* there is no larger one */
 };
 
 struct placement *placement_free(struct placement *placement);
@@ -83,9 +84,6 @@ void place_failure_fini(struct place_failure *failure);
  */
 int place_at(struct place_site *site, const struct place_request *request, struct placement **ret,
 	     struct place_failure *ret_failure);
-
-/* What is to be said where there is not even a site. Return: -E2BIG, -ENOMEM. */
-int place_too_irregular(const struct topology *topology, struct place_failure *failure);
 
 /* The same for a topology of which nothing is kept. */
 int place(const struct topology *topology, const struct place_request *request, struct placement **ret,

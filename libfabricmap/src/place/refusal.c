@@ -89,15 +89,28 @@ int question_no_such(const struct question *question, enum place_thing thing, co
 	return -ENODEV;
 }
 
-int place_too_irregular(const struct topology *topology, struct place_failure *failure)
+int question_irregular(const struct question *question, struct place_failure *failure)
 {
-	if (asprintf(&failure->reason,
-		     "%zu devices, and their links form no tree of small parts: that is solved for up to %d "
-		     "(make a topology of fewer)",
-		     topology->n_devices, SITE_DENSE_MAX) < 0) {
-		failure->reason = NULL;
+	const struct topology *topology = question->topology;
+	const struct site_obstacle *obstacle = &question->obstacle;
+	_cleanup_(freep) char *text = NULL;
+	size_t size = 0;
+	FILE *file;
+
+	file = open_memstream(&text, &size);
+	if (!file)
 		return -ENOMEM;
-	}
+	fprintf(file, "%zu devices, and their links form no tree of small parts", question->n_candidates);
+	if (obstacle->why && obstacle->other != TOPOLOGY_NONE && obstacle->other != obstacle->device)
+		fprintf(file, " (%s beside %s: %s)", topology->devices[obstacle->device].name,
+			topology->devices[obstacle->other].name, obstacle->why);
+	else if (obstacle->why)
+		fprintf(file, " (%s: %s)", topology->devices[obstacle->device].name, obstacle->why);
+	fprintf(file, ": that is solved for up to %d (exclude what does not fit, or all but so many)", SITE_DENSE_MAX);
+	if (fclose(file) != 0)
+		return -ENOMEM;
+	failure->n_available = question->n_candidates;
+	failure->reason = steal_ptr(&text);
 	return -E2BIG;
 }
 
@@ -236,7 +249,7 @@ static void print_free(FILE *file, const struct question *question, const struct
 		fprintf(file, " and %zu more", n_more);
 	if (n == 0)
 		return;
-	fprintf(file, "; largest linked free set: ");
+	fprintf(file, "; largest linked free set%s: ", failure->largest_proved ? "" : " found");
 	print_devices(file, topology, failure->largest, failure->n_largest);
 }
 
@@ -326,7 +339,7 @@ static void print_link_types(FILE *file, const struct question *question)
 }
 
 /* What the least could have been. Return: as place_solve(), or 0 if there is no such set either. */
-static int print_best_least(FILE *file, const struct question *question)
+static int print_best_least(FILE *file, struct question *question)
 {
 	_cleanup_(place_refusal_fini) struct place_refusal refusal = { 0 };
 	_cleanup_(place_answer_fini) struct place_answer answer = { 0 };
@@ -336,7 +349,7 @@ static int print_best_least(FILE *file, const struct question *question)
 
 	ask.least_mbps = 0;
 	ask.objective = PLACE_BOTTLENECK;
-	r = place_site_pool(question->site, question->relation, &pool);
+	r = question_pool(question, question->relation, &pool);
 	if (r == 0)
 		r = place_solve(pool, &ask, &answer, &refusal);
 	if (r == 0)
@@ -345,7 +358,7 @@ static int print_best_least(FILE *file, const struct question *question)
 	return r == -ENOSPC ? 0 : r;
 }
 
-static int print_no_pairs(FILE *file, const struct question *question, const struct place_refusal *refusal)
+static int print_no_pairs(FILE *file, struct question *question, const struct place_refusal *refusal)
 {
 	const struct place_request *request = question->request;
 
@@ -360,9 +373,9 @@ static int print_no_pairs(FILE *file, const struct question *question, const str
 	if (!refusal->proved)
 		fprintf(file, " were found (there may be some)");
 	if (refusal->n_largest > 1) {
-		fprintf(file, refusal->proved ? "; largest such set: " : "; largest such set found: ");
+		fprintf(file, "; largest such set%s: ", refusal->largest_proved ? "" : " found");
 		print_devices(file, question->topology, refusal->largest, refusal->n_largest);
-	} else if (refusal->proved && request->count > 2) {
+	} else if (refusal->proved && refusal->largest_proved && request->count > 2) {
 		fprintf(file, ", nor any two");
 	}
 	if (request->link_type && refusal->n_largest < 2)
@@ -371,7 +384,7 @@ static int print_no_pairs(FILE *file, const struct question *question, const str
 }
 
 /* The largest set of candidates whose pairs are linked, for whom less would do. */
-static int find_largest_linked(const struct question *question, struct place_failure *failure)
+static int find_largest_linked(struct question *question, struct place_failure *failure)
 {
 	_cleanup_(place_refusal_fini) struct place_refusal refusal = { 0 };
 	_cleanup_(place_answer_fini) struct place_answer answer = { 0 };
@@ -386,24 +399,25 @@ static int find_largest_linked(const struct question *question, struct place_fai
 
 	if (ask.count == 0)
 		return 0;
-	r = place_site_pool(question->site, relation, &pool);
+	r = question_pool(question, relation, &pool);
 	if (r < 0)
 		return r;
 	r = place_solve(pool, &ask, &answer, &refusal);
 	if (r == 0) {
 		failure->largest = steal_ptr(&answer.devices);
 		failure->n_largest = answer.n_devices;
+		failure->largest_proved = true;
 	} else if (r == -ENOSPC) {
 		failure->largest = steal_ptr(&refusal.largest);
 		failure->n_largest = refusal.n_largest;
+		failure->largest_proved = refusal.largest_proved;
 	} else {
 		return r;
 	}
 	return 0;
 }
 
-int question_refused(const struct question *question, const struct place_refusal *refusal,
-		     struct place_failure *failure)
+int question_refused(struct question *question, const struct place_refusal *refusal, struct place_failure *failure)
 {
 	_cleanup_(freep) char *text = NULL;
 	size_t size = 0;
@@ -437,10 +451,13 @@ int question_refused(const struct question *question, const struct place_refusal
 		else
 			memcpy(failure->largest, refusal->largest, refusal->n_largest * sizeof(*failure->largest));
 		failure->n_largest = failure->largest ? refusal->n_largest : 0;
+		failure->largest_proved = refusal->largest_proved;
 		break;
 	}
-	if (fclose(file) != 0 || r < 0)
-		return -ENOMEM;
+	if (fclose(file) != 0 && r == 0)
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
 	failure->reason = steal_ptr(&text);
 	return 0;
 }

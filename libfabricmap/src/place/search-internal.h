@@ -42,6 +42,7 @@ struct place_search {
 	int64_t bound_bottleneck, bound_sum; /* if it is not proved */
 	enum place_tie tie;
 	enum place_refused refused; /* 0: there is a set */
+	bool largest_proved; /* if it is refused for its pairs */
 	size_t refused_device;
 };
 

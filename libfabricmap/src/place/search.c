@@ -213,6 +213,7 @@ static int end_local(struct place_search *search, struct local *local, const uin
 	search->phase = SEARCH_ENDED;
 	if (!found) {
 		search->refused = PLACE_REFUSED_PAIRS;
+		search->largest_proved = true;
 		local->required = 0;
 		(void)local_clique(local, local->least, local->n, &mask);
 	}
@@ -342,6 +343,7 @@ static int finish_refused(struct place_search *search, struct place_refusal *ret
 	if (r < 0)
 		return r;
 	ret->n_largest = search->n_chosen;
+	ret->largest_proved = search->largest_proved;
 	return error;
 }
 

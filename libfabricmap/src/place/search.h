@@ -125,6 +125,7 @@ struct place_refusal {
 	size_t device; /* PLACE_REFUSED_REQUIRED: which; SIZE_MAX: none */
 	size_t *largest; /* PLACE_REFUSED_PAIRS: the largest set known that would do (without what is required), ascending */
 	size_t n_largest;
+	bool largest_proved; /* there is no larger one */
 };
 
 void place_answer_fini(struct place_answer *answer);

@@ -3,6 +3,7 @@
 #include "place/site.h"
 
 #include "base/base.h"
+#include "place/bits.h"
 
 #include <string.h>
 
@@ -15,9 +16,11 @@ struct place_site {
 	struct topology *topology;
 	struct site_graph *graphs; /* the first is that without a relation */
 	size_t n_graphs, n_built;
+	bool irregular; /* the first graph knows no pairs: it is there for what is taken */
 };
 
-static int site_add(struct place_site *site, const struct topology *topology, struct site_relation relation)
+static int site_add(struct place_site *site, const struct topology *topology, struct site_relation relation,
+		    const uint64_t *among)
 {
 	_cleanup_(place_graph_unrefp) struct place_graph *graph = NULL;
 	struct site_graph *grown;
@@ -28,7 +31,7 @@ static int site_add(struct place_site *site, const struct topology *topology, st
 	if (!grown)
 		return -ENOMEM;
 	site->graphs = grown;
-	r = site_graph_new(topology, relation, &graph);
+	r = site_graph_new(topology, relation, among, &graph, NULL);
 	if (r < 0)
 		return r;
 	r = place_pool_new(graph, &pool);
@@ -37,6 +40,21 @@ static int site_add(struct place_site *site, const struct topology *topology, st
 	site->graphs[site->n_graphs++] = (struct site_graph){ .relation = relation, .pool = pool };
 	site->n_built++;
 	return 0;
+}
+
+static int site_add_first(struct place_site *site, const struct topology *topology)
+{
+	_cleanup_(freep) uint64_t *nobody = NULL;
+	int r;
+
+	r = site_add(site, topology, (struct site_relation){ 0 }, NULL);
+	if (r != -E2BIG)
+		return r;
+	nobody = calloc(bits_words(topology->n_devices) + 1, sizeof(*nobody));
+	if (!nobody)
+		return -ENOMEM;
+	site->irregular = true;
+	return site_add(site, topology, (struct site_relation){ 0 }, nobody);
 }
 
 static void graphs_free(struct site_graph *graphs, size_t n)
@@ -55,7 +73,7 @@ int place_site_new(struct topology *topology, struct place_site **ret)
 	if (!site)
 		return -ENOMEM;
 	site->topology = topology_ref(topology);
-	r = site_add(site, topology, (struct site_relation){ 0 });
+	r = site_add_first(site, topology);
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(&site);
@@ -139,7 +157,7 @@ int place_site_update(struct place_site *site, struct topology *topology)
 	int r;
 
 	if (!same_pairs(site->topology, topology)) {
-		r = site_add(&fresh, topology, (struct site_relation){ 0 });
+		r = site_add_first(&fresh, topology);
 		if (r < 0) {
 			graphs_free(fresh.graphs, fresh.n_graphs);
 			return r;
@@ -159,6 +177,7 @@ int place_site_update(struct place_site *site, struct topology *topology)
 		site->graphs = fresh.graphs;
 		site->n_graphs = fresh.n_graphs;
 		site->n_built = fresh.n_built;
+		site->irregular = fresh.irregular;
 	}
 	topology_ref(topology);
 	topology_unref(site->topology);
@@ -200,11 +219,18 @@ static bool same_relation(struct site_relation a, struct site_relation b)
 	return a.linked == b.linked && a.link_type == b.link_type && a.same_package == b.same_package;
 }
 
+bool place_site_is_free(const struct place_site *site, size_t device)
+{
+	return place_pool_is_free(site->graphs[0].pool, device);
+}
+
 int place_site_pool(struct place_site *site, struct site_relation relation, const struct place_pool **ret)
 {
 	struct place_pool *pool;
 	int r;
 
+	if (site->irregular)
+		return -E2BIG;
 	relation.linked |= relation.link_type != 0;
 	for (size_t i = 0; i < site->n_graphs; i++) {
 		if (!same_relation(site->graphs[i].relation, relation))
@@ -212,7 +238,7 @@ int place_site_pool(struct place_site *site, struct site_relation relation, cons
 		*ret = site->graphs[i].pool;
 		return 0;
 	}
-	r = site_add(site, site->topology, relation);
+	r = site_add(site, site->topology, relation, NULL);
 	if (r < 0)
 		return r;
 	pool = site->graphs[site->n_graphs - 1].pool;

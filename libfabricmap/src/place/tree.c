@@ -34,7 +34,7 @@ static const struct place_part *structure_part(const struct tree *tree, uint32_t
 	return &tree->structure->parts[part];
 }
 
-static int count_part(struct tree *tree, uint32_t i)
+static void count_part(struct tree *tree, uint32_t i)
 {
 	const struct place_part *part = structure_part(tree, i);
 	const struct place_search *search = tree->search;
@@ -51,9 +51,24 @@ static int count_part(struct tree *tree, uint32_t i)
 		state->n_free += child->n_free;
 		state->n_required += child->n_required;
 	}
-	if (part->block && state->n_free > search->local_max)
-		return dense_new(search, part, &state->dense);
-	return 0;
+}
+
+/* Parts that are too large to be exact share the work. */
+static int find_dense(struct tree *tree)
+{
+	const struct place_search *search = tree->search;
+	uint32_t n_dense = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i <= tree->root; i++)
+		n_dense += structure_part(tree, i)->block && tree->parts[i].n_free > search->local_max;
+	for (uint32_t i = 0; r == 0 && i <= tree->root; i++) {
+		struct tree_part *state = &tree->parts[i];
+
+		if (structure_part(tree, i)->block && state->n_free > search->local_max)
+			r = dense_new(search, structure_part(tree, i), search->work_max / n_dense, &state->dense);
+	}
+	return r;
 }
 
 int tree_new(const struct place_search *search, struct tree **ret)
@@ -68,8 +83,10 @@ int tree_new(const struct place_search *search, struct tree **ret)
 	tree->structure = structure;
 	tree->root = structure->n_parts - 1;
 	tree->parts = calloc(structure->n_parts, sizeof(*tree->parts));
-	for (uint32_t i = 0; tree->parts && r == 0 && i < structure->n_parts; i++)
-		r = count_part(tree, i);
+	for (uint32_t i = 0; tree->parts && i < structure->n_parts; i++)
+		count_part(tree, i);
+	if (tree->parts)
+		r = find_dense(tree);
 	if (!tree->parts || r < 0) {
 		tree_free(tree);
 		return -ENOMEM;
@@ -109,6 +126,7 @@ struct tree *tree_free(struct tree *tree)
 		free(part->low);
 		dense_free(part->dense);
 	}
+	half_free(tree->half);
 	free(tree->parts);
 	free(tree);
 	return NULL;
@@ -306,6 +324,66 @@ bool tree_kid_may_be_all(const struct tree_part *part, const struct kid *kid)
 	return kid->n_required == part->n_required;
 }
 
+/* An irregular part that would be exact, if there were few of them. */
+static bool is_middle(const struct tree *tree, uint32_t i)
+{
+	const struct tree_part *state = &tree->parts[i];
+
+	return structure_part(tree, i)->block && !state->dense && state->n_free > PLACE_TIES_EXACT_MAX &&
+	       state->k_min <= state->k_max;
+}
+
+/* It gets bounds; the largest set in it is known already. */
+static int part_to_dense(struct tree *tree, uint32_t i, uint64_t work)
+{
+	const struct place_part *part = structure_part(tree, i);
+	struct tree_part *state = &tree->parts[i];
+	uint32_t positions[LOCAL_MAX], members[LOCAL_MAX], mask, n = 0;
+	struct local local;
+	int r;
+
+	r = dense_new(tree->search, part, work, &state->dense);
+	if (r < 0)
+		return r;
+	search_local(tree->search, part->first, part->size, &local, positions);
+	(void)local_clique(&local, tree->threshold, local.n, &mask);
+	for (uint32_t j = 0; j < local.n; j++)
+		if (mask & local_bit(&local, j))
+			members[n++] = positions[j];
+	return dense_know(state->dense, tree->threshold, members, n);
+}
+
+/*
+ * One size of a part of some 24 takes up to a millisecond. All sizes of a few such parts are proved; where there are more,
+ * and they take more than who asks for some hundred devices waits, all of them get bounds as larger ones do.
+ */
+static int limit_tables(struct tree *tree)
+{
+	enum { PARTS_MAX = 8, COST_MAX = 5000, LOOKS = 200 };
+	const struct place_search *search = tree->search;
+	uint64_t cost = 0, n = 0; /* us, about */
+	int r = 0;
+
+	for (uint32_t i = 0; i <= tree->root; i++) {
+		const struct tree_part *state = &tree->parts[i];
+		bool is_sparse = (uint32_t)state->low_size * 2 < state->n_free;
+
+		if (!is_middle(tree, i))
+			continue;
+		cost += (uint64_t)(state->k_max - state->k_min + 1) * (is_sparse ? 8 : state->n_free > 20 ? 900 : 60);
+		n++;
+	}
+	if (n <= PARTS_MAX || cost <= COST_MAX)
+		return 0;
+	for (uint32_t i = 0; r == 0 && i <= tree->root; i++) {
+		uint64_t least = (uint64_t)LOOKS * tree->parts[i].n_free * tree->parts[i].n_free;
+
+		if (is_middle(tree, i))
+			r = part_to_dense(tree, i, search->work_max / n > least ? search->work_max / n : least);
+	}
+	return r;
+}
+
 /* What tables are needed, from the root to the leaves: by the numbers of devices that may be asked of each. */
 static int step_plan(struct tree *tree)
 {
@@ -346,16 +424,51 @@ static int step_plan(struct tree *tree)
 		}
 	}
 	tree->phase = tree->search->objective == PLACE_BOTTLENECK ? PHASE_ENDED : PHASE_TABLES;
+	return tree->phase == PHASE_TABLES ? limit_tables(tree) : 0;
+}
+
+/* The next size of a part that is exact, or a slice of it. Return: 1 that was the last, 0 call again. */
+static int step_rows(struct tree *tree, uint32_t i)
+{
+	const struct place_part *part = structure_part(tree, i);
+	struct tree_part *state = &tree->parts[i];
+	int64_t sum;
+	uint32_t mask;
+	int r;
+
+	if (tree->row > state->k_max) {
+		tree->row = 0;
+		return 1;
+	}
+	if (!tree->half) {
+		uint32_t positions[LOCAL_MAX];
+		struct local local;
+
+		search_local(tree->search, part->first, part->size, &local, positions);
+		local.least = tree->threshold;
+		return half_new(&local, tree->row, PLACE_SUM, &tree->half);
+	}
+	r = half_step(tree->half);
+	if (r <= 0)
+		return r;
+	if (half_result(tree->half, &mask, &sum) > 0)
+		state->low[tree->row] = (double)sum;
+	tree->half = half_free(tree->half);
+	tree->row++;
 	return 0;
 }
 
+/* Return: 1 the part is done, 0 call again. */
 static int table_of_block(struct tree *tree, uint32_t i)
 {
 	const struct place_part *part = structure_part(tree, i);
 	struct tree_part *state = &tree->parts[i];
 	uint32_t positions[LOCAL_MAX];
 	struct local local;
+	int r;
 
+	if (state->low)
+		return step_rows(tree, i);
 	state->low = table_new(state->k_max + 1);
 	state->up = state->low;
 	if (!state->low)
@@ -364,31 +477,21 @@ static int table_of_block(struct tree *tree, uint32_t i)
 		state->up = table_new(state->k_max + 1);
 		if (!state->up)
 			return -ENOMEM;
-		return dense_sums(state->dense, state->k_min, state->k_max, state->low, state->up);
+		r = dense_sums(state->dense, state->k_min, state->k_max, state->low, state->up);
+		return r < 0 ? r : 1;
 	}
-	search_local(tree->search, part->first, part->size, &local, positions);
-	local.least = tree->threshold;
-	if (local.n <= PLACE_TIES_EXACT_MAX) {
-		int r = local_sums(&local, state->k_max, state->low);
-
+	if (state->n_free <= PLACE_TIES_EXACT_MAX) {
+		search_local(tree->search, part->first, part->size, &local, positions);
+		local.least = tree->threshold;
+		r = local_sums(&local, state->k_max, state->low);
 		for (uint32_t k = 0; k <= state->k_max; k++)
 			if (state->low[k] < 0)
 				state->low[k] = -INFINITY;
-		return r;
+		return r < 0 ? r : 1;
 	}
 	if (state->k_min == 0)
 		state->low[0] = 0;
-	for (uint32_t k = state->k_min > 0 ? state->k_min : 1; k <= state->k_max; k++) {
-		uint32_t mask;
-		int64_t sum;
-		int r;
-
-		r = half_best(&local, k, PLACE_SUM, &mask, &sum);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			state->low[k] = (double)sum;
-	}
+	tree->row = state->k_min > 0 ? state->k_min : 1;
 	return 0;
 }
 
@@ -517,10 +620,8 @@ static int step_part(struct tree *tree, uint32_t i)
 
 	if (state->k_min > state->k_max)
 		return 1;
-	if (part->block) {
-		r = table_of_block(tree, i);
-		return r < 0 ? r : 1;
-	}
+	if (part->block)
+		return table_of_block(tree, i);
 	if (part->cell < tree->threshold) {
 		r = table_of_one(tree, i);
 		return r < 0 ? r : 1;
@@ -549,6 +650,8 @@ static int step_part(struct tree *tree, uint32_t i)
 static int step_tables(struct tree *tree)
 {
 	for (uint32_t n = 0; n < 16; n++) {
+		bool is_block = structure_part(tree, tree->part)->block &&
+				tree->parts[tree->part].k_min <= tree->parts[tree->part].k_max;
 		int r = step_part(tree, tree->part);
 
 		if (r <= 0)
@@ -557,6 +660,9 @@ static int step_tables(struct tree *tree)
 			tree->phase = PHASE_ENDED;
 			return 0;
 		}
+		/* That was something. */
+		if (is_block)
+			return 0;
 	}
 	return 0;
 }

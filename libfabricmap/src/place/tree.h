@@ -5,8 +5,9 @@
  * For each part: how many of its candidates one set can have (its size, without pairs below a threshold and with all
  * that is required), and the largest sum for each number of them (its table). A complete part's table comes from those
  * of its children, as all that counts of a child is how many devices it gives; an irregular part's from a search in it.
- * A part that is irregular and large has sizes and sums between which the truth is, "low" and "up"; everywhere else
- * these are the same, and so proved.
+ * A part that is irregular and large has sizes and sums between which the truth is, "low" and "up"; and so have the sums
+ * of one that is smaller, if there are so many that exact ones would take too long. Everywhere else these are the same,
+ * and so proved.
  */
 #ifndef FABRICMAP_PLACE_TREE_H
 #define FABRICMAP_PLACE_TREE_H
@@ -51,6 +52,7 @@ struct tree {
 	uint32_t first_level, level_low, level_high, up_low,
 		up_high; /* levels below *_low would do, from *_high on not */
 	uint32_t part, kid, row;
+	struct half *half; /* of an irregular part, for one size: row */
 };
 
 /* Sizes of all parts at @threshold, which is the tree's from now on. */
@@ -67,14 +69,18 @@ bool tree_kid_may_be_all(const struct tree_part *part, const struct kid *kid);
 
 /* ---- irregular parts with more candidates than a local problem may have ---- */
 
-int dense_new(const struct place_search *search, const struct place_part *part, struct dense **ret);
+/* @work_max: as in an ask, of this part. */
+int dense_new(const struct place_search *search, const struct place_part *part, uint64_t work_max, struct dense **ret);
 struct dense *dense_free(struct dense *dense);
 
 /* Bounds of the largest allowed set with all that is required, as far as @enough. SIZE_NEVER as above. */
 int dense_size(struct dense *dense, int32_t threshold, uint32_t enough, int32_t *ret_low, int32_t *ret_up);
 
+/* Instead: positions of a largest set with all that is required. */
+int dense_know(struct dense *dense, int32_t threshold, const uint32_t *positions, uint32_t n);
+
 /*
- * Sums for @k_min .. @k_max devices in sets without a pair below @threshold; dense_size() was the last call, with that
+ * Sums for @k_min .. @k_max devices in sets without a pair below @threshold; dense_size() (or _know()) was the last call, with that
  * threshold. @low is -INFINITY and @up at least 0 where no set is known.
  */
 int dense_sums(struct dense *dense, uint32_t k_min, uint32_t k_max, double *low, double *up);

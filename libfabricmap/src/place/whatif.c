@@ -51,10 +51,10 @@ int whatif_largest(const struct place_pool *pool, int64_t least_mbps, struct dev
 	if (r != -ENOSPC)
 		return r;
 	*ret = (struct device_set){ steal_ptr(&refusal.largest), refusal.n_largest };
-	*ret_proved = refusal.proved;
+	*ret_proved = refusal.largest_proved;
 	place_refusal_fini(&refusal);
-	/* The refusal is proved if not all go together; whether no more than these do is another question. */
-	for (struct place_ask more = ask; ret->n > 0 && ret->n + 1 < ask.count;) {
+	/* Whoever looks for all of them spends less on what can be had. */
+	for (struct place_ask more = ask; !*ret_proved && ret->n + 1 < ask.count;) {
 		more.count = ret->n + 1;
 		r = place_solve(pool, &more, &answer, &refusal);
 		if (r == -ENOSPC) {

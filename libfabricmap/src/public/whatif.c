@@ -121,6 +121,7 @@ FABRICMAP_EXPORT int fabricmap_pool_fragmentation(struct fabricmap_pool *pool, i
 	*ret = (struct fabricmap_fragmentation){
 		.n_free = inner.n_free,
 		.largest = inner.largest,
+		.largest_proved = inner.largest_proved,
 		.permille = inner.permille,
 		.n_sizes = inner.n_sizes,
 	};
@@ -140,33 +141,135 @@ static struct fabricmap_change change_of(const struct whatif_change *inner)
 	};
 }
 
-FABRICMAP_EXPORT int fabricmap_pool_removal(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
-					    const char *objective, struct fabricmap_change *ret, size_t size)
+/* Takes nothing over. */
+static int devices_of(const struct topology *topology, const char *const *names, size_t n, struct device_set *ret)
+{
+	_cleanup_(device_set_fini) struct device_set set = { .devices = calloc(n + 1, sizeof(*set.devices)) };
+
+	if (!set.devices)
+		return -ENOMEM;
+	for (; set.n < n; set.n++) {
+		ssize_t device = topology_device_find(topology, names[set.n]);
+
+		if (device < 0)
+			return -ENODEV;
+		set.devices[set.n] = (size_t)device;
+	}
+	*ret = set;
+	set = (struct device_set){ 0 };
+	return 0;
+}
+
+static int removal_find(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
+			const char *objective, const struct device_sets *leases, struct whatif_removal *ret)
 {
 	_cleanup_(place_pool_freep) struct place_pool *online = NULL;
 	_cleanup_(device_set_fini) struct device_set gone = { 0 };
-	_cleanup_(whatif_removal_fini) struct whatif_removal inner = { 0 };
 	enum place_objective by;
 	int r;
 
 	if (place_objective_from_string(objective, &by) < 0)
 		return -EINVAL;
-	gone.devices = calloc(n_devices + 1, sizeof(*gone.devices));
-	if (!gone.devices)
-		return -ENOMEM;
-	for (; gone.n < n_devices; gone.n++) {
-		ssize_t device = topology_device_find(pool->map->topology, devices[gone.n]);
-
-		if (device < 0)
-			return -ENODEV;
-		gone.devices[gone.n] = (size_t)device;
-	}
-	r = pool_online(pool, false, &online);
+	r = devices_of(pool->map->topology, devices, n_devices, &gone);
 	if (r == 0)
-		r = whatif_removal(online, by, &gone, NULL, 0, &inner);
+		r = pool_online(pool, false, &online);
+	if (r == 0)
+		r = whatif_removal(online, by, &gone, leases->sets, leases->n, ret);
+	return r;
+}
+
+FABRICMAP_EXPORT int fabricmap_pool_removal(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
+					    const char *objective, struct fabricmap_change *ret, size_t size)
+{
+	_cleanup_(whatif_removal_fini) struct whatif_removal inner = { 0 };
+	const struct device_sets none = { 0 };
+	int r;
+
+	r = removal_find(pool, devices, n_devices, objective, &none, &inner);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < inner.n_sizes && i < size; i++)
 		ret[i] = change_of(&inner.sizes[i]);
 	return (int)(inner.n_sizes < size ? inner.n_sizes : size);
+}
+
+struct fabricmap_removal {
+	struct fabricmap *map; /* whose names are told */
+	struct whatif_removal inner;
+};
+
+static int leases_of(const struct fabricmap_pool *pool, const struct fabricmap_lease *leases, size_t n,
+		     struct device_sets *ret)
+{
+	int r = 0;
+
+	ret->sets = calloc(n + 1, sizeof(*ret->sets));
+	if (!ret->sets)
+		return -ENOMEM;
+	for (; r == 0 && ret->n < n; ret->n++) {
+		const struct fabricmap_lease *lease = &leases[ret->n];
+		struct device_set *set = &ret->sets[ret->n];
+
+		r = devices_of(pool->map->topology, lease->devices, lease->n_devices, set);
+		/* Those that are not online are not free in any case: who holds one has to have taken it. */
+		for (size_t i = 0; r == 0 && i < set->n; i++)
+			r = place_site_is_free(pool->site, set->devices[i]) ? -EINVAL : 0;
+	}
+	return r;
+}
+
+FABRICMAP_EXPORT int fabricmap_removal_new(struct fabricmap_pool *pool, const char *const *devices, size_t n_devices,
+					   const char *objective, const struct fabricmap_lease *leases, size_t n_leases,
+					   struct fabricmap_removal **ret)
+{
+	_cleanup_(device_sets_fini) struct device_sets sets = { 0 };
+	_cleanup_(freep) struct fabricmap_removal *removal = calloc(1, sizeof(*removal));
+	int r;
+
+	if (!removal)
+		return -ENOMEM;
+	r = leases_of(pool, leases, n_leases, &sets);
+	if (r == 0)
+		r = removal_find(pool, devices, n_devices, objective, &sets, &removal->inner);
+	if (r < 0)
+		return r;
+	removal->map = fabricmap_ref(pool->map);
+	*ret = steal_ptr(&removal);
+	return 0;
+}
+
+FABRICMAP_EXPORT struct fabricmap_removal *fabricmap_removal_free(struct fabricmap_removal *removal)
+{
+	if (!removal)
+		return NULL;
+	whatif_removal_fini(&removal->inner);
+	fabricmap_unref(removal->map);
+	free(removal);
+	return NULL;
+}
+
+FABRICMAP_EXPORT size_t fabricmap_removal_n_leases(const struct fabricmap_removal *removal)
+{
+	return removal->inner.n_leases;
+}
+
+FABRICMAP_EXPORT int fabricmap_removal_lease(const struct fabricmap_removal *removal, size_t index, size_t *ret_lease,
+					     struct fabricmap_change *ret)
+{
+	if (index >= removal->inner.n_leases)
+		return -ENOENT;
+	*ret_lease = removal->inner.leases[index].lease;
+	*ret = change_of(&removal->inner.leases[index].change);
+	return 0;
+}
+
+FABRICMAP_EXPORT const char *fabricmap_removal_device(const struct fabricmap_removal *removal, size_t index,
+						      size_t device)
+{
+	const struct device_set *set;
+
+	if (index >= removal->inner.n_leases)
+		return NULL;
+	set = &removal->inner.leases[index].replacement;
+	return device < set->n ? removal->map->topology->devices[set->devices[device]].name : NULL;
 }

@@ -136,6 +136,30 @@ int source_load_json(const char *text, size_t length, struct topology **ret, cha
 	return r;
 }
 
+/* An archive, or something compressed: captured trees are kept as such. */
+static bool is_packed(const char *text, size_t length)
+{
+	static const struct {
+		const char *magic;
+		size_t length, at;
+	} kinds[] = {
+		{ "\xfd"
+		  "7zXZ",
+		  5, 0 },
+		{ "\x1f\x8b", 2, 0 },
+		{ "\x28\xb5\x2f\xfd", 4, 0 },
+		{ "BZh", 3, 0 },
+		{ "PK\x03\x04", 4, 0 },
+		{ "ustar", 5, 257 },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (length >= kinds[i].at + kinds[i].length &&
+		    !memcmp(text + kinds[i].at, kinds[i].magic, kinds[i].length))
+			return true;
+	return false;
+}
+
 static int load_file(const char *path, struct topology **ret, char **ret_error)
 {
 	_cleanup_(closep) int fd = -1;
@@ -164,6 +188,8 @@ static int load_file(const char *path, struct topology **ret, char **ret_error)
 	first = strspn(text, " \t\r\n");
 	if ((size_t)length == first)
 		return say(ret_error, "empty") ?: -EBADMSG;
+	if (is_packed(text, (size_t)length))
+		return say(ret_error, "an archive, or compressed: unpack it first") ?: -EPROTONOSUPPORT;
 	if (text[first] == '<')
 		return say(ret_error, "XML: only fabricctl and fabricd read that") ?: -EPROTONOSUPPORT;
 	if (text[first] != '{')
