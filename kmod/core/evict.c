@@ -381,6 +381,18 @@ static bool evict_wants(struct fabric_pagemap *pm, const struct evict_window *w,
 	       READ_ONCE(pm->pages[fabric_page_index(pm, page)])->handle->taken;
 }
 
+/* Large pages that others map, too: see split.c. What cannot be split now stays for others. */
+static void evict_split_shared(struct evict_window *w, struct mm_struct *mm, unsigned long start,
+			       unsigned long end)
+{
+	struct evict_place place = { .mm = mm };
+
+	for (place.address = ALIGN(start, PMD_SIZE); place.address + PMD_SIZE <= end;
+	     place.address += PMD_SIZE)
+		if (fabric_split_is_due(mm, place.address))
+			evict_split(&place, w);
+}
+
 /*
  * What the evictor wants of [start, end), by address: no more than a window, and inside @vma, whose
  * mm is locked. *@ret_moved: how many pages have come home.
@@ -401,6 +413,7 @@ enum fabric_blocked evict_move_mapped(struct fabric_pagemap *pm, struct evict_wi
 	enum fabric_blocked blocked;
 
 	*ret_moved = 0;
+	evict_split_shared(w, vma->vm_mm, start, end);
 	w->n_pages = (end - start) >> PAGE_SHIFT;
 	if (migrate_vma_setup(&migrate) || !migrate.cpages)
 		return FABRIC_BLOCKED_BUSY;
@@ -412,18 +425,6 @@ enum fabric_blocked evict_move_mapped(struct fabric_pagemap *pm, struct evict_wi
 	*ret_moved = evict_count(pm, w);
 	migrate_vma_finalize(&migrate);
 	return blocked;
-}
-
-/* Large pages that others map, too: see split.c. What cannot be split now stays for others. */
-static void evict_split_shared(struct evict_window *w, struct mm_struct *mm, unsigned long start,
-			       unsigned long end)
-{
-	struct evict_place place = { .mm = mm };
-
-	for (place.address = ALIGN(start, PMD_SIZE); place.address + PMD_SIZE <= end;
-	     place.address += PMD_SIZE)
-		if (fabric_split_is_due(mm, place.address))
-			evict_split(&place, w);
 }
 
 /*
@@ -443,7 +444,6 @@ static bool evict_move_by_address(struct fabric_pagemap *pm, struct evict_window
 	vma = find_vma(mm, start);
 	if (!vma || vma->vm_start > start || vma->vm_end < start + size)
 		return false;
-	evict_split_shared(w, mm, start, start + size);
 	evict_move_mapped(pm, w, vma, start, start + size, &moved);
 	return moved == end - first;
 }
@@ -464,7 +464,7 @@ static void evict_kill(struct evict_window *w, struct page *page)
 }
 
 /* Split the folio of @page in whatever process maps it. False: as evict_lock_place(). */
-static bool evict_split_anywhere(struct page *page, struct evict_window *w, bool *busy)
+bool evict_split_anywhere(struct page *page, struct evict_window *w, bool *busy)
 {
 	struct evict_place place;
 

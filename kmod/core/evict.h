@@ -35,6 +35,7 @@ struct evict_place {
 bool evict_lock_place(struct page *page, unsigned int skip, struct evict_place *place, bool *busy);
 void evict_unlock_place(const struct evict_place *place);
 void evict_split(const struct evict_place *place, struct evict_window *w);
+bool evict_split_anywhere(struct page *page, struct evict_window *w, bool *busy);
 struct fabric_alloc *evict_owner(struct fabric_pagemap *pm, unsigned long index);
 unsigned long evict_placed_at(const struct fabric_alloc *alloc, unsigned long index,
 			      unsigned long *ret_n);

@@ -45,35 +45,16 @@ unsigned int fabric_split_n_refused(void)
 	return atomic_read(&split_n_refused);
 }
 
-/* *@skip: processes that are not the right ones: it may be mapped there no more, or in parts. */
-static bool split_try(struct page *page, unsigned int *skip, struct evict_window *w)
-{
-	struct evict_place place;
-	bool busy;
-
-	if (!folio_test_large(page_folio(page)))
-		return true;
-	if (!evict_lock_place(page, *skip, &place, &busy)) {
-		*skip = 0;
-		return false;
-	}
-	evict_split(&place, w);
-	evict_unlock_place(&place);
-	++*skip;
-	return !folio_test_large(page_folio(page));
-}
-
 /* If it does not succeed, the next fault asks again. */
 static void fabric_split_work(struct work_struct *work)
 {
 	struct fabric_pagemap *pm = container_of(work, struct fabric_pagemap, split_work);
 	struct page *page = pfn_to_page(PHYS_PFN(pm->pgmap.range.start) + pm->split_index);
 	struct evict_window *w = kvmalloc_obj(*w);
-	unsigned int skip = 0;
-	bool done = false;
+	bool done = false, busy;
 
 	for (int i = 0; w && i < SPLIT_TRIES && !done; i++) {
-		done = split_try(page, &skip, w);
+		done = evict_split_anywhere(page, w, &busy);
 		if (!done)
 			usleep_range(50, 200);
 	}
