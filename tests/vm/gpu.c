@@ -65,6 +65,32 @@ bool gpu_wait_attr(const char *name, const char *path, const char *value, unsign
 	return true;
 }
 
+/* One field of the line that the rig has for a device. */
+static bool rig_list(const char *name, const char *field, char *ret, size_t size)
+{
+	char command[160];
+	FILE *pipe;
+	bool found;
+
+	snprintf(command, sizeof(command),
+		 "rig list | awk '$2 == \"%s\" { sub(\"port=\", \"\", $4); printf \"%%s\", %s }'", name, field);
+	pipe = popen(command, "r");
+	ck_assert_ptr_nonnull(pipe);
+	found = fgets(ret, size, pipe);
+	pclose(pipe);
+	return found;
+}
+
+bool gpu_rig_name(const char *name, char *ret, size_t size)
+{
+	return rig_list(name, "$1", ret, size);
+}
+
+bool gpu_rig_port(const char *name, char *ret, size_t size)
+{
+	return rig_list(name, "$4", ret, size);
+}
+
 void gpu_unbind(const char *name)
 {
 	write_file(DRIVER "/unbind", name);

@@ -30,6 +30,10 @@ void gpu_reload(const char *options);
 /* Binds what is unbound, calls off what was begun, switches off all faults. */
 void gpu_restore(void);
 
+/* What the rig calls a PCI device, and the port above it. False: it does not know it. */
+bool gpu_rig_name(const char *name, char *ret, size_t size);
+bool gpu_rig_port(const char *name, char *ret, size_t size);
+
 /* PCI functions that are software GPUs, bound or not, sorted. Returns how many. */
 size_t gpu_pci_names(char (*names)[DRM_FABRIC_DEVICE_NAME_SIZE], size_t size);
 /* The driver's unbind and bind files; return when it is done. */

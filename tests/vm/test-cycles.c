@@ -66,21 +66,6 @@ enum hurdle {
 
 static const char *const hurdle_names[] = { "nothing", "orphan", "closed", "pinned", "7th copy fails" };
 
-/* The rig's name of a device. */
-static bool rig_name(const char *name, char *ret, size_t size)
-{
-	char command[128];
-	FILE *pipe;
-	bool found;
-
-	snprintf(command, sizeof(command), "rig list | awk '$2 == \"%s\" { printf \"%%s\", $1 }'", name);
-	pipe = popen(command, "r");
-	ck_assert_ptr_nonnull(pipe);
-	found = fgets(ret, size, pipe);
-	pclose(pipe);
-	return found;
-}
-
 /* It does not go: what it says of itself, and where everybody waits in the kernel. */
 static void explain(const char *name)
 {
@@ -407,7 +392,7 @@ static void cycle(struct cycles *cs, enum act act, enum hurdle hurdle)
 	char rig[32];
 	double us;
 
-	if (act == DEVICE_DEL && !rig_name(name, rig, sizeof(rig)))
+	if (act == DEVICE_DEL && !gpu_rig_name(name, rig, sizeof(rig)))
 		act = REMOVE_PCI;
 	sleep_ms(test_random(&cs->random) % 300);
 	cargo_load(&cargo, name, hurdle, &cs->random);

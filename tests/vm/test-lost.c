@@ -637,20 +637,6 @@ START_TEST(dead_engine)
 }
 END_TEST
 
-/* Of what the rig lists of a PCI device: its name there, or that of the port above it. */
-static void rig_name(const char *name, const char *field, char *ret, size_t size)
-{
-	char command[160];
-	FILE *pipe;
-
-	snprintf(command, sizeof(command),
-		 "rig list | awk '$2 == \"%s\" { sub(\"port=\", \"\", $4); printf \"%%s\", %s }'", name, field);
-	pipe = popen(command, "r");
-	ck_assert_ptr_nonnull(pipe);
-	ck_assert(fgets(ret, size, pipe));
-	pclose(pipe);
-}
-
 /* proves: the same when a card is pulled out of its slot, and put back while what it held is still mapped */
 START_TEST(pulled_out)
 {
@@ -664,7 +650,7 @@ START_TEST(pulled_out)
 
 		gpu_open_pair(true, &lost, &peer);
 		strcpy(name, lost->name);
-		rig_name(name, "$1", rig, sizeof(rig));
+		ck_assert(gpu_rig_name(name, rig, sizeof(rig)));
 		incarnation = gpu_figure(lost, "incarnation");
 		scene = scene_set(name, peer->name, i % 2);
 		gpu_close(lost);
@@ -695,7 +681,7 @@ START_TEST(bus_error_that_is_none)
 	gpu_open_devmem(gpu);
 	pattern_fill(a, SMALL, test_seed());
 	gpu_populate(gpu, a, SMALL);
-	rig_name(gpu->name, "$4", port, sizeof(port));
+	ck_assert(gpu_rig_port(gpu->name, port, sizeof(port)));
 	ck_assert_int_eq(shell("dmesg -C && rig aer %s COMP_TIME", port), 0);
 	ck_assert_int_eq(shell("for i in $(seq 300); do dmesg | grep -q 'device recovery successful' && exit 0; "
 			       "sleep 0.1; done; dmesg; exit 1"),
@@ -721,7 +707,7 @@ START_TEST(bus_error_that_is_fatal)
 
 	gpu_open_pair(true, &lost, &peer);
 	strcpy(name, lost->name);
-	rig_name(name, "$4", port, sizeof(port));
+	ck_assert(gpu_rig_port(name, port, sizeof(port)));
 	incarnation = gpu_figure(lost, "incarnation");
 	scene = scene_set(name, peer->name, huge_or_not[_i]);
 	gpu_close(lost);
